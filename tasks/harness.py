@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from lm_eval.api.samplers import ContextSampler
 
-from ita_med import sources
+from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import TaskData, available, load
 from ita_med.tasks.scoring import metrics as m
 
 log = logging.getLogger("ita_med")
@@ -35,7 +35,11 @@ def documents(ita_med_task: str = "", mirror: str | None = None, **_: Any) -> di
     try:
         data = load(ita_med_task, mirror)
     except ItaMedError as error:
-        raise type(error)(f"{ita_med_task} cannot run: {error}. Name the other tasks, or use ita-med eval") from None
+        runnable = ",".join(data.task.id for data in available((t.id for t in catalogue.tasks(ready=True)), mirror)[0])
+        others = f"These can: --tasks {runnable}" if runnable else "No task of the benchmark can"
+        raise type(error)(
+            f"{ita_med_task} cannot run: {error}. {others}; ita-med eval leaves out what is missing"
+        ) from None
     told = any(known.source == sources.EMBEDDED for known in _loaded.values())
     _loaded[data.task.id, data.provenance] = data
     if data.source == sources.EMBEDDED and not told:

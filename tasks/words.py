@@ -16,6 +16,13 @@ ARGUMENTS = {
     "Claim": ("tesi", "affermazione conclusiva che l'autore sostiene"),
     "Premise": ("premessa", "osservazione, dato o misura portati a sostegno di una tesi"),
 }
+DRUGS = {"FARMACO": ("farmaco", "farmaci e principi attivi, col nome con cui sono citati")}
+LEAFLETS = {
+    "DRUG": ("farmaco", "farmaci e principi attivi"),
+    "DISEASE": ("malattia", "malattie e condizioni cliniche"),
+    "SYMPTOM": ("sintomo", "sintomi, segni ed effetti indesiderati"),
+    "ANATOMICAL_PART": ("parte anatomica", "parti anatomiche, organi e tessuti"),
+}
 SPAN_WORDS: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("e3c", "disorder"): {"CLINENTITY": E3C_MENTIONS["CLINENTITY"]},
     ("e3c", "mentions"): E3C_MENTIONS,
@@ -23,6 +30,9 @@ SPAN_WORDS: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("abstrct", "glaucoma"): ARGUMENTS,
     ("abstrct", "mixed"): ARGUMENTS,
     ("casimedicos_arg", "arguments"): ARGUMENTS,
+    ("multicardioner", "drugtemist_passages"): DRUGS,
+    ("multicardioner", "cardioccc_passages"): DRUGS,
+    ("pharmaer", "entities_passages"): LEAFLETS,
 }
 """(dataset, config) -> label -> (word used in prompt and answer, explanation)."""
 

@@ -13,14 +13,20 @@ import hashlib
 from collections.abc import Iterator
 
 from ita_med.dataset_builders import brat, iob
+from ita_med.dataset_builders.passages import passages
 from ita_med.errors import DataError
 from ita_med.report import Report
-from ita_med.schema import Example
+from ita_med.schema import Example, SpanExample
 from ita_med.sources import Files, Source
 
 VERSION = "1.0.0"
 SOURCES: tuple[Source, ...] = ()
-CONFIGS = {"drugtemist": "spans", "cardioccc": "spans"}
+CONFIGS = {
+    "drugtemist": "spans",  # one example per document
+    "cardioccc": "spans",
+    "drugtemist_passages": "spans",  # the same in passages, as the tasks ask
+    "cardioccc_passages": "spans",
+}
 LABELS = ("FARMACO",)
 RELEASE = "multicardioner_train+dev+test+bg_240502"
 """The archive's top folder."""
@@ -29,22 +35,23 @@ SETS = {
     "cardioccc": {"validation": "cardioccc_dev", "test": "cardioccc_test"},
 }
 """Config -> split -> upstream's set; "" is a set that is split here."""
+SPLITS = ("train", "validation", "test")
 
 
 def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
-    """Yield (config, split, one example per document in the order of the ids)."""
-    for config in configs:
-        for split, name in SETS[config].items():
-            splits: dict[str, list[Example]] = (
-                {split: []} if split else {part: [] for part in ("train", "validation", "test")}
-            )
-            for part in splits:
-                report.split(config, part)
-            for doc_id, text, mentions in _documents(files, name, report):
+    """Yield (config, split, one example per document or passage in the order of the ids)."""
+    for name, sets in SETS.items():
+        wanted = [config for config in configs if config.removesuffix("_passages") == name]
+        for split, upstream in sets.items() if wanted else ():
+            splits: dict[str, list[SpanExample]] = {part: [] for part in ([split] if split else SPLITS)}
+            counts = {part: report.split(wanted[0], part) for part in splits}
+            for doc_id, text, mentions in _documents(files, upstream, report):
                 part = split or split_of(doc_id)
-                splits[part].append(brat.example(doc_id, text, mentions, report.split(config, part)))
-            for part, examples in splits.items():
-                yield config, part, examples
+                splits[part].append(brat.example(doc_id, text, mentions, counts[part]))
+            for part, documents in splits.items():
+                for config in wanted:
+                    report.split(config, part).dropped = counts[part].dropped.copy()
+                    yield config, part, [*documents] if config == name else [p for d in documents for p in passages(d)]
 
 
 def split_of(doc_id: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.dataset_builders import hub, jsonl
+from ita_med.dataset_builders.passages import passages
 from ita_med.errors import DataError
 from ita_med.report import Report
 from ita_med.schema import Example, Span, SpanExample
@@ -20,7 +21,10 @@ from ita_med.sources import Files, Hub
 
 VERSION = "1.0.0"
 SOURCES = (Hub("expertai/PharmaER.IT", gated=True),)
-CONFIGS = {"entities": "spans"}
+CONFIGS = {
+    "entities": "spans",  # one example per leaflet
+    "entities_passages": "spans",  # the same in passages, as the task asks
+}
 FOLDER = "PharmaER.IT"
 GOLD = ("train", "validation", "test")
 SILVER = "silver"
@@ -31,7 +35,16 @@ OLD_LABELS = dict(zip(("FARMACO", "MALATTIA", "SINTOMO", "PARTE_ANATOMICA"), LAB
 
 
 def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
-    """Yield ("entities", split, one example per leaflet in file order)."""
+    """Yield (config, split, one example per leaflet or passage in file order)."""
+    for split, leaflets in _leaflets(files, report, configs):
+        if "entities" in configs:
+            yield "entities", split, [*leaflets]
+        if "entities_passages" in configs:
+            yield "entities_passages", split, [passage for leaflet in leaflets for passage in passages(leaflet)]
+
+
+def _leaflets(files: Files, report: Report, configs: list[str]) -> Iterator[tuple[str, list[SpanExample]]]:
+    """(split, leaflets); silver leaflets that are also gold are left out."""
     owners: dict[str, str] = {}
     for split in GOLD:
         examples = list(_examples(files, split, report, required=True))
@@ -40,14 +53,15 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
                 if owners.get(name, split) != split:
                     raise DataError(f"pharmaer: {split}: leaflet {example.id} is also in {owners[name]}")
             owners |= {example.id: split, example.text: split}
-        yield "entities", split, [*examples]
+        yield split, examples
     silver = list(_examples(files, SILVER, report, required=False))
     if not silver:
         report.warn("silver_missing")
         return
     kept = [e for e in silver if e.id not in owners and e.text not in owners]
-    report.split("entities", SILVER).drop("leaflet_in_gold", len(silver) - len(kept))
-    yield "entities", SILVER, [*kept]
+    for config in configs:
+        report.split(config, SILVER).drop("leaflet_in_gold", len(silver) - len(kept))
+    yield SILVER, kept
 
 
 def _examples(files: Files, split: str, report: Report, *, required: bool) -> Iterator[SpanExample]:

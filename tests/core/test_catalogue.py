@@ -94,7 +94,7 @@ def test_task_row_is_complete(task: catalogue.Task) -> None:
 
 @pytest.mark.parametrize("task", catalogue.tasks(ready=True), ids=lambda task: task.id)
 def test_ready_task_can_be_built(task: catalogue.Task) -> None:
-    assert catalogue.dataset(task.dataset).status == "ready"
+    assert catalogue.dataset(task.dataset).status in ("ready", "unverified")
     module = build.builder(task.dataset)
     schema = {"ner": "spans", "arg": "spans", "re": "relations", "crf": "form", "qa": "choice"}[task.family]
     assert module.CONFIGS[task.config] == schema

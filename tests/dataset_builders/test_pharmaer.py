@@ -40,7 +40,7 @@ def rows(split: str) -> list[dict[str, Any]]:
 
 
 def examples(mirror: str = "embedded") -> dict[str, list[SpanExample]]:
-    found = build.examples(NAME, files=build.open_files(NAME, mirror))
+    found = build.examples(NAME, ["entities"], files=build.open_files(NAME, mirror))
     return {split: [e for e in group if isinstance(e, SpanExample)] for _, split, group in found}
 
 
@@ -118,7 +118,7 @@ def test_without_silver_the_gold_is_built(mirror: Path, tmp_path: Path) -> None:
     (mirror / NAME / file("silver")).unlink()
     built = build.build(NAME, tmp_path / "out", str(mirror))
     assert built.report.warnings == {"silver_missing": 1}
-    assert Counter(split for _, split in built.report.splits) == {"train": 1, "validation": 1, "test": 1}
+    assert Counter(split for _, split in built.report.splits) == {"train": 2, "validation": 2, "test": 2}
 
 
 def test_without_gold_the_page_to_ask_at_is_named(mirror: Path, tmp_path: Path) -> None:
