@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import task_cards
+
 from ita_med import catalogue
 
 DOCS = Path(__file__).parent
@@ -33,8 +35,20 @@ def tasks_page() -> str:
     table = [["#", "task", "title", "dataset / view / split", "family", "ID/OOD", "headline", "status"]]
     for n, t in enumerate(catalogue.tasks(), 1):
         view = f"{t.dataset} / {t.config} / {t.eval_split}"
-        table.append([str(n), t.id, t.title, view, t.family.upper(), t.distribution.upper(), t.headline, t.status])
+        name = f"[{t.id}](tasks/{t.id}.md)" if t.status == "ready" else t.id
+        table.append([str(n), name, t.title, view, t.family.upper(), t.distribution.upper(), t.headline, t.status])
     return "\n".join([*lines, *markdown(table), ""])
+
+
+def floors_page() -> str:
+    """docs/floors.md with its table written anew from docs/floors.json."""
+    table = [["task", "", "random", "majority", "knn"]]
+    for name, measured in task_cards.floors().items():
+        cells = [f"{score:.1f} ± {error:.1f}" for score, error in measured.values()]
+        table.append([name, catalogue.task(name).distribution.upper(), *cells])
+    before, _, rest = (DOCS / "floors.md").read_text("utf-8").partition("<!-- table -->\n")
+    after = rest.partition("<!-- /table -->")[2]
+    return f"{before}<!-- table -->\n" + "\n".join(["", *markdown(table), "", f"<!-- /table -->{after}"])
 
 
 def markdown(table: list[list[str]]) -> list[str]:
@@ -42,17 +56,21 @@ def markdown(table: list[list[str]]) -> list[str]:
     return [rows[0], "|---" * len(table[0]) + "|", *rows[1:]]
 
 
-PAGES = {"datasets.md": datasets_page, "tasks.md": tasks_page}
+def pages() -> dict[str, str]:
+    """File name below docs/ -> content."""
+    return {"datasets.md": datasets_page(), "tasks.md": tasks_page(), "floors.md": floors_page()} | task_cards.pages()
 
 
 def main() -> int:
-    stale = [n for n, page in PAGES.items() if not (DOCS / n).is_file() or (DOCS / n).read_text("utf-8") != page()]
+    wanted = pages()
+    stale = [n for n, page in wanted.items() if not (DOCS / n).is_file() or (DOCS / n).read_text("utf-8") != page]
     if "--check" in sys.argv:
         for name in stale:
             print(f"docs/{name} is not current: run python docs/generate.py", file=sys.stderr)
         return bool(stale)
     for name in stale:
-        (DOCS / name).write_text(PAGES[name](), "utf-8")
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(wanted[name], "utf-8")
     return 0
 
 
