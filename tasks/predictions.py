@@ -29,7 +29,7 @@ def read(path: Path, data: TaskData) -> tuple[dict[str, Answer | None], list[str
         for number, content in enumerate(lines, 1):
             if not content.strip():
                 continue
-            key, answer = _line(content, f"{path}, line {number}", data)
+            key, answer = parse_line(content, f"{path}, line {number}", data)
             if key in answers:
                 duplicate.append(key)
             else:
@@ -37,7 +37,8 @@ def read(path: Path, data: TaskData) -> tuple[dict[str, Answer | None], list[str
     return answers, duplicate
 
 
-def _line(content: bytes, where: str, data: TaskData) -> tuple[str, Answer | None]:
+def parse_line(content: bytes, where: str, data: TaskData) -> tuple[str, Answer | None]:
+    """(example id, answer) of one line; a DataError says what is wrong with it."""
     if len(content) > MAX_LINE_BYTES:
         raise DataError(f"{where} has {len(content):,} bytes, more than {MAX_LINE_BYTES:,}")
     try:

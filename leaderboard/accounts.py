@@ -1,0 +1,105 @@
+"""Users and their tokens. A token is shown once, when it is made; the database holds its argon2 hash."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from ita_med.errors import ItaMedError
+from ita_med.leaderboard import tables as t
+from ita_med.leaderboard.store import now, record
+
+ROLES = ("submitter", "maintainer")
+TOKEN = re.compile(r"itamed_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}[A-Za-z0-9]")
+
+
+@dataclass(frozen=True)
+class User:
+    id: int
+    name: str
+    role: str
+
+    @property
+    def maintainer(self) -> bool:
+        return self.role == "maintainer"
+
+
+def add_user(connection: Connection, name: str, role: str = "submitter") -> User:
+    """A new user; names are 3 to 40 letters, digits, dots, dashes and underscores."""
+    if role not in ROLES:
+        raise ItaMedError(f"a role is one of {', '.join(ROLES)}")
+    if not NAME.fullmatch(name):
+        raise ItaMedError("a user name has 3 to 40 letters, digits, dots, dashes or underscores")
+    if connection.scalar(select(t.users.c.id).where(t.users.c.name == name)) is not None:
+        raise ItaMedError(f'there is a user "{name}" already')
+    values = {"name": name, "role": role, "created": now(), "disabled": False}
+    found = connection.execute(insert(t.users).values(values).returning(t.users.c.id)).scalar_one()
+    record(connection, found, "add user", name, role)
+    return User(found, name, role)
+
+
+def find_user(connection: Connection, name: str) -> User:
+    row = connection.execute(select(t.users).where(t.users.c.name == name)).first()
+    if row is None:
+        raise ItaMedError(f'there is no user "{name}"')
+    return User(row.id, row.name, row.role)
+
+
+def issue_token(connection: Connection, user: User, label: str = "", days: int | None = 365) -> str:
+    """A new token of a user, `days` valid (None: until it is revoked); only its hash is kept."""
+    from argon2 import PasswordHasher
+
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    values = {
+        "user_id": user.id,
+        "prefix": prefix,
+        "hash": PasswordHasher().hash(secret),
+        "label": label[:80],
+        "created": now(),
+        "expires": now() + timedelta(days=days) if days else None,
+    }
+    connection.execute(insert(t.tokens).values(values))
+    record(connection, user.id, "issue token", prefix)
+    return f"itamed_{prefix}_{secret}"
+
+
+def revoke_token(connection: Connection, prefix: str) -> None:
+    """Make a token useless from now on; `prefix` is the middle part of the token."""
+    changed = connection.execute(
+        update(t.tokens).where((t.tokens.c.prefix == prefix) & t.tokens.c.revoked.is_(None)).values(revoked=now())
+    )
+    if changed.rowcount != 1:
+        raise ItaMedError(f'there is no valid token "{prefix}"')
+    record(connection, None, "revoke token", prefix)
+
+
+def authenticate(connection: Connection, token: str) -> User | None:
+    """The user of a token, or None for any token that is malformed, unknown, wrong, expired or revoked."""
+    from argon2 import PasswordHasher
+    from argon2.exceptions import VerificationError
+
+    match = TOKEN.fullmatch(token)
+    if match is None:
+        return None
+    found = connection.execute(
+        select(t.tokens, t.users.c.name, t.users.c.role, t.users.c.disabled)
+        .join(t.users, t.users.c.id == t.tokens.c.user_id)
+        .where(t.tokens.c.prefix == match[1])
+    ).first()
+    if found is None or found.disabled or found.revoked is not None or _past(found.expires):
+        return None
+    try:
+        PasswordHasher().verify(found.hash, match[2])
+    except VerificationError:
+        return None
+    return User(found.user_id, found.name, found.role)
+
+
+def _past(moment: datetime | None) -> bool:
+    """SQLite gives times back without their zone; all are UTC."""
+    return moment is not None and moment.replace(tzinfo=None) < now().replace(tzinfo=None)

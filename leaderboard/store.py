@@ -1,0 +1,209 @@
+"""The board's memory: SQLite in WAL mode by default, PostgreSQL by URL; every change is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from ita_med import BENCHMARK_VERSION
+from ita_med.errors import ItaMedError
+from ita_med.leaderboard import tables as t
+from ita_med.leaderboard.submission import Claim, Submission
+from ita_med.tasks.benchmark import Scores
+from ita_med.tasks.scoring.metrics import Array, cluster_sums
+
+BUSY_SECONDS = 30
+
+
+def connect(url: str | Path) -> Engine:
+    """The database at a path (SQLite) or URL, with its tables brought up to date."""
+    address = str(url) if "://" in str(url) else f"sqlite:///{Path(url).resolve()}"
+    if address.startswith("postgresql://"):
+        address = address.replace("postgresql://", "postgresql+psycopg://", 1)
+    options: dict[str, Any] = {"timeout": BUSY_SECONDS} if address.startswith("sqlite") else {}
+    engine = create_engine(address, connect_args=options, pool_pre_ping=not options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_settings)
+        event.listen(engine, "begin", _sqlite_begin)
+    try:
+        migrate(engine)
+    except OperationalError as error:
+        raise ItaMedError(f"the database {_shown(address)} cannot be opened ({error.orig})") from error
+    return engine
+
+
+def _sqlite_settings(connection: sqlite3.Connection, _: Any) -> None:
+    """WAL lets readers and one writer work side by side; FULL makes an accepted submission survive a power cut."""
+    connection.isolation_level = None  # transactions are begun by us: BEGIN, or BEGIN IMMEDIATE for writers
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', '')}")
+
+
+def _shown(address: str) -> str:
+    """A database's address without its password."""
+    head, at, tail = address.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else address
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to the newest version; does nothing where they are."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20260219)")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def writing(engine: Engine) -> AbstractContextManager[Connection]:
+    """A transaction that takes SQLite's write lock at its start, so that what it reads stays true until it ends."""
+    return engine.execution_options(begin="IMMEDIATE").begin()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Entry:
+    """A row of the board. scores, errors: task -> points (0–1); data: task -> provenance of the gold data."""
+
+    id: int
+    created: datetime
+    user: str
+    provenance: str
+    synthetic: bool
+    claim: Claim
+    predictions_sha256: str
+    scores: dict[str, float]
+    errors: dict[str, float]
+    metrics: dict[str, dict[str, float]]
+    data: dict[str, str]
+
+
+def add_submission(
+    connection: Connection, user_id: int, submission: Submission, scored: list[Scores], provenance: str = "re-scored"
+) -> tuple[int, bool]:
+    """Keep a checked submission and its scores; (its id, False) if the very same one is there already."""
+    known = connection.scalar(select(t.submissions.c.id).where(t.submissions.c.key == submission.key))
+    if known is not None:
+        return known, False
+    stamp = now()
+    row = {
+        "key": submission.key,
+        "benchmark_version": BENCHMARK_VERSION,
+        "user_id": user_id,
+        "created": stamp,
+        "provenance": provenance,
+        "synthetic": any(scores.source.startswith("embedded") for scores in scored),
+        "predictions_sha256": submission.predictions_sha256,
+        "claim": asdict(submission.claim),
+        "manifest": submission.manifest,
+    }
+    try:
+        with connection.begin_nested():
+            inserted = connection.execute(insert(t.submissions).values(row).returning(t.submissions.c.id)).scalar_one()
+    except IntegrityError:  # PostgreSQL: another writer was first
+        return connection.execute(
+            select(t.submissions.c.id).where(t.submissions.c.key == submission.key)
+        ).scalar_one(), False
+    connection.execute(insert(t.results), [_result(inserted, s, submission.predictions[s.task]) for s in scored])
+    connection.execute(insert(t.uploads).values(user_id=user_id, day=stamp.date().isoformat(), submission_id=inserted))
+    record(connection, user_id, "submit", f"submission {inserted}", submission.claim.model)
+    return inserted, True
+
+
+def _result(submission_id: int, scores: Scores, predictions: bytes) -> dict[str, Any]:
+    sums = cluster_sums(scores.counts, scores.clusters)
+    return {
+        "submission_id": submission_id,
+        "task": scores.task,
+        "data": scores.source,
+        "score": scores.metrics["score"],
+        "stderr": scores.stderr["score"],
+        "metrics": scores.metrics,
+        "counts": zlib.compress(sums.tobytes()),
+        "clusters": sums.shape[0],
+        "columns": sums.shape[1],
+        "predictions": zlib.compress(predictions),
+    }
+
+
+def entries(connection: Connection, *, synthetic: bool = False, version: str = BENCHMARK_VERSION) -> list[Entry]:
+    """All rows of one version of the benchmark, oldest first; real and synthetic data never stand side by side."""
+    s, r, u = t.submissions, t.results, t.users
+    wanted = (s.c.benchmark_version == version) & (s.c.synthetic == synthetic) & s.c.withdrawn.is_(None)
+    found = {}
+    for row in connection.execute(select(s, u.c.name.label("user")).join(u).where(wanted).order_by(s.c.id)):
+        found[row.id] = Entry(
+            row.id, row.created, row.user, row.provenance, row.synthetic, Claim(**row.claim), row.predictions_sha256,
+            {}, {}, {}, {},
+        )  # fmt: skip
+    columns = (r.c.submission_id, r.c.task, r.c.data, r.c.score, r.c.stderr, r.c.metrics)
+    for row in connection.execute(select(*columns).join(s).where(wanted)):
+        entry = found[row.submission_id]
+        entry.scores[row.task] = row.score
+        entry.errors[row.task] = row.stderr
+        entry.metrics[row.task] = row.metrics
+        entry.data[row.task] = row.data
+    return list(found.values())
+
+
+def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:
+    """Submission id -> sums of counts (clusters, columns) of a task; equal row orders for equal data."""
+    r = t.results
+    chosen = select(r.c.submission_id, r.c.counts, r.c.clusters, r.c.columns).where(
+        (r.c.task == task) & r.c.submission_id.in_(ids)
+    )
+    return {
+        row.submission_id: np.frombuffer(zlib.decompress(row.counts)).reshape(row.clusters, row.columns)
+        for row in connection.execute(chosen)
+    }
+
+
+def stamp_of(connection: Connection) -> str:
+    """Changes whenever what the board shows may change; caches and ETags are made of it."""
+    s = t.submissions
+    row = connection.execute(select(func.count(), func.max(s.c.id), func.count(s.c.withdrawn))).one()
+    return "-".join(str(value or 0) for value in row)
+
+
+def withdraw(connection: Connection, user_id: int, submission_id: int) -> None:
+    """Take a submission off the board; its row and predictions stay, for the record."""
+    s = t.submissions
+    changed = connection.execute(
+        update(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None)).values(withdrawn=now())
+    )
+    if changed.rowcount != 1:
+        raise ItaMedError(f"no submission {submission_id} on the board")
+    record(connection, user_id, "withdraw", f"submission {submission_id}")
+
+
+def uploads_today(connection: Connection, user_id: int) -> int:
+    """Accepted submissions of a user since midnight UTC: what the quota counts."""
+    mine = (t.uploads.c.user_id == user_id) & (t.uploads.c.day == now().date().isoformat())
+    return connection.execute(select(func.count()).select_from(t.uploads).where(mine)).scalar_one()
+
+
+def record(connection: Connection, user_id: int | None, action: str, subject: str, detail: str = "") -> None:
+    """A line of the audit log: who did what to what; never an address, a token or a gold answer."""
+    connection.execute(
+        insert(t.audit).values(created=now(), user_id=user_id, action=action, subject=subject, detail=detail[:1000])
+    )

@@ -1,0 +1,62 @@
+"""A run of the baseline on the embedded sample, as a submission; and databases."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ita_med.leaderboard import accounts, store
+from ita_med.leaderboard.submission import read_folder
+from ita_med.tasks.evaluate import Run, evaluate
+
+TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "majority"
+    evaluate(Run("baseline", "kind=majority"), TASKS, folder, "embedded")
+    return folder
+
+
+@pytest.fixture
+def files(run_folder: Path) -> Files:
+    """The files of a good submission, to be damaged freely."""
+    return read_folder(run_folder)
+
+
+def change_manifest(files: Files, **values: Any) -> Files:
+    manifest = json.loads(files["manifest.json"]) | values
+    return files | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def zipped(files: Files, top: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in files.items():
+            opened.writestr(top + name, content)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = store.connect(tmp_path / "board.sqlite")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def user(engine: Engine) -> accounts.User:
+    with store.writing(engine) as connection:
+        return accounts.add_user(connection, "giulia.rossi")
+
+
+Zipped = Callable[..., bytes]
