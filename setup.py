@@ -16,5 +16,6 @@ setup(
         "ita_med.dataset_builders": ["*/card.md", "*/SHA256SUMS", "*/sample/**"],
         "ita_med.tasks": ["lm_eval/*.yaml"],
         "lm_eval.tasks.ita_med": ["*.yaml"],
+        "ita_med.training": ["recipes/*/*.yaml"],
     },
 )

@@ -1,0 +1,85 @@
+"""Recipes: those of the package are sound, a mistake is one line that names its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ita_med.errors import ItaMedError
+from ita_med.training import recipe as r
+
+
+@pytest.mark.parametrize("name", r.names())
+def test_recipes_of_the_package_load(name: str) -> None:
+    recipe = r.load(r.find(name))
+    assert recipe.name == Path(name).name
+    assert recipe.origin
+    assert (recipe.lora is None) == (recipe.method == "cpt")
+    if recipe.method == "ft":
+        assert len(r.tasks(recipe)) >= 11
+        assert all(task.distribution == "id" for task in r.tasks(recipe))
+
+
+def test_every_model_of_the_study_has_a_recipe_for_both_methods() -> None:
+    found = {(r.load(r.find(name)).model.id, r.load(r.find(name)).method) for name in r.names()}
+    for model in (
+        "Qwen/Qwen3-1.7B", "Qwen/Qwen3-1.7B-Base", "meta-llama/Llama-3.2-1B", "meta-llama/Llama-3.2-1B-Instruct",
+        "google/gemma-3-1b-pt", "google/gemma-3-1b-it",
+    ):  # fmt: skip
+        assert {(model, "ft"), (model, "cpt")} <= found
+
+
+def test_set_changes_a_value() -> None:
+    path = r.find("smollm2/smollm2-135m-instruct-ft")
+    recipe = r.load(path, ["train.epochs=5", "model.id=/models/m", "lora.targets=[q_proj, v_proj]", "lora.r=8"])
+    assert (recipe.train.epochs, recipe.model.id) == (5.0, "/models/m")
+    assert recipe.lora is not None
+    assert (recipe.lora.targets, recipe.lora.r) == (["q_proj", "v_proj"], 8)
+    assert r.load(path, ["lora=null"]).lora is None
+
+
+MISTAKES = {
+    "train.learning_rat=1": 'unknown key "learning_rat"',
+    "trian.epochs=1": 'unknown key "trian"',
+    "train.learning_rate=1e-3": "write 1.0e-3",
+    "train.batch_size=2.5": "expected int",
+    "train.packing=ffd": "train.packing is",
+    "method=dpo": "method is one of",
+    "data.tasks=[]": "needs data.tasks",
+    "data.tasks=3": "expected a list of texts",
+    "lora.r=many": "expected int",
+    "model=Qwen": "expected keys and values",
+    "model.id=null": "expected str",
+    "train": "expected KEY=VALUE",
+    "method.x=1": "holds no keys",
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MISTAKES.items())
+def test_a_mistake_names_its_key(change: str, message: str) -> None:
+    with pytest.raises(ItaMedError, match=message):
+        r.load(r.find("smollm2/smollm2-135m-instruct-ft"), [change])
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [", "name: x\nmethod: ft\n", "\x00"])
+def test_a_file_that_is_no_recipe_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(ItaMedError, match=r"x\.yaml"):
+        r.load(tmp_path / "x.yaml")
+
+
+def test_nothing_out_of_distribution_can_be_trained_on() -> None:
+    path = r.find("smollm2/smollm2-135m-instruct-ft")
+    with pytest.raises(ItaMedError, match="out of distribution"):
+        r.tasks(r.load(path, ["data.tasks=[ita_med_qa_med_ita]"]))
+    assert {task.family for task in r.tasks(r.load(path, ["data.tasks=[ner]"]))} == {"ner"}
+    with pytest.raises(ItaMedError, match="no task is called"):
+        r.tasks(r.load(path, ["data.tasks=[mmlu]"]))
+
+
+def test_an_unknown_recipe_names_those_that_there_are() -> None:
+    with pytest.raises(ItaMedError, match="smollm2/smollm2-135m-instruct-ft"):
+        r.find("smollm3")
+    with pytest.raises(ItaMedError, match="no such recipe file"):
+        r.find("/nowhere/x.yaml")

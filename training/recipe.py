@@ -1,0 +1,207 @@
+"""A recipe: one readable YAML file that says which model is adapted how, on which data.
+
+Keys that are not known are an error; `--set train.epochs=2` changes a value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ita_med import catalogue
+from ita_med.errors import ItaMedError
+
+FOLDER = Path(__file__).parent / "recipes"
+METHODS = ("ft", "cpt")
+
+
+@dataclass
+class Model:
+    """id: a Hub id or a local folder. chat: train with the model's chat template (instruction as system turn)."""
+
+    id: str
+    revision: str = "main"
+    chat: bool = True
+    dtype: str = "bfloat16"
+    attention: str = "sdpa"
+
+
+@dataclass
+class Data:
+    """tasks (ft): task or group names, "id" for all in-distribution tasks. corpora (cpt): folders of ita-med corpus
+    build. cap_per_task, temperature: see `rows.shares`. max_length: tokens; longer rows are left out and counted (ft)
+    or split (cpt)."""
+
+    tasks: list[str] = field(default_factory=list)
+    corpora: list[str] = field(default_factory=list)
+    cap_per_task: int | None = None
+    temperature: float = 1.0
+    max_length: int = 2048
+    streaming: bool = False
+
+
+@dataclass
+class Lora:
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    targets: str | list[str] = "all-linear"
+
+
+@dataclass
+class Train:
+    """batch_size: rows per device and step. warmup: share of the steps. packing: "none", "bfd" (ft: whole rows) or
+    "bfd_split" (cpt: long documents are split, nothing is thrown away)."""
+
+    learning_rate: float = 2.0e-4
+    schedule: str = "cosine"
+    warmup: float = 0.03
+    epochs: float = 1.0
+    max_steps: int | None = None
+    batch_size: int = 8
+    gradient_accumulation: int = 1
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    packing: str = "none"
+    gradient_checkpointing: bool = True
+    save_steps: int = 200
+    logging_steps: int = 10
+    seed: int = 0
+
+
+@dataclass
+class Recipe:
+    """lora None: all parameters are trained. origin: where the hyper-parameters come from; never the paper's own."""
+
+    name: str
+    method: str
+    model: Model
+    data: Data
+    train: Train
+    lora: Lora | None = None
+    origin: str = ""
+    report_to: str = "trackio"
+
+
+def names() -> list[str]:
+    """The recipes that come with the package: "qwen3/qwen3-1.7b-ft"."""
+    return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.glob("*/*.yaml"))
+
+
+def find(name: str) -> Path:
+    """A recipe by its name, or by the path of a YAML file."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ItaMedError(f"{name}: no such recipe file")
+        return path
+    known = FOLDER / f"{name}.yaml"
+    if not known.is_file():
+        raise ItaMedError(f'no recipe is called "{name}"; there are {", ".join(names())}')
+    return known
+
+
+def load(path: Path, changes: list[str] | None = None) -> Recipe:
+    """Read a recipe and apply `changes` ("train.epochs=2"); an ItaMedError names the key that is wrong."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ItaMedError(f"{path} is no YAML ({error})") from error
+    if not isinstance(raw, dict):
+        raise ItaMedError(f"{path}: expected keys and values")
+    for change in changes or []:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise ItaMedError(f'--set {change}: expected KEY=VALUE, as in "train.epochs=2"')
+        _set(raw, key.split("."), yaml.safe_load(value), f"--set {key}")
+    raw.setdefault("name", path.stem)
+    recipe: Recipe = _read(Recipe, raw, str(path))
+    _check(recipe, str(path))
+    return recipe
+
+
+def _set(values: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ItaMedError(f'{where}: "{key}" holds no keys')
+    values[keys[-1]] = value
+
+
+def _read(kind: type, raw: Any, where: str) -> Any:
+    """A dataclass from a mapping, strictly: unknown and missing keys and wrong types are errors."""
+    if not isinstance(raw, dict):
+        raise ItaMedError(f"{where}: expected keys and values")
+    types = get_type_hints(kind)
+    for key in raw:
+        if key not in types:
+            raise ItaMedError(f'{where}: unknown key "{key}"; known: {", ".join(types)}')
+    values = {}
+    for item in dataclasses.fields(kind):
+        at = f"{where}: {item.name}"
+        if item.name in raw:
+            values[item.name] = _value(types[item.name], raw[item.name], at)
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise ItaMedError(f"{at} is missing")
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) in (Union, UnionType):
+        options = get_args(kind)
+        if value is None and type(None) in options:
+            return None
+        fitting = [o for o in options if o is not type(None) and (get_origin(o) or o) is type(value)]
+        return _value(fitting[0] if fitting else next(o for o in options if o is not type(None)), value, where)
+    if dataclasses.is_dataclass(kind):
+        return _read(kind, value, where)  # type: ignore[arg-type]
+    if get_origin(kind) is list:
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return value
+        raise ItaMedError(f"{where} is {value!r}, expected a list of texts")
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        hint = "; YAML reads 1e-3 as a text, write 1.0e-3" if kind is float and isinstance(value, str) else ""
+        raise ItaMedError(f"{where} is {value!r}, expected {kind.__name__}{hint}")
+    return value
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    if recipe.method not in METHODS:
+        raise ItaMedError(f"{where}: method is one of {', '.join(METHODS)}")
+    if recipe.method == "ft" and not recipe.data.tasks:
+        raise ItaMedError(f"{where}: fine-tuning needs data.tasks")
+    if recipe.method == "cpt" and not recipe.data.corpora:
+        raise ItaMedError(f"{where}: continual pre-training needs data.corpora, folders of ita-med corpus build")
+    if recipe.train.packing not in ("none", "bfd", "bfd_split"):
+        raise ItaMedError(f'{where}: train.packing is "none", "bfd" or "bfd_split"')
+    if recipe.method == "cpt" and recipe.train.packing == "bfd":
+        raise ItaMedError(f"{where}: bfd cuts off what does not fit (a third of E3C); use bfd_split")
+
+
+def tasks(recipe: Recipe) -> list[catalogue.Task]:
+    """The tasks that a recipe trains on: in-distribution ones only."""
+    ready = catalogue.tasks(ready=True)
+    chosen: dict[str, catalogue.Task] = {}
+    for name in recipe.data.tasks:
+        if name == "id":
+            found = [task for task in ready if task.distribution == "id"]
+        elif name in catalogue.FAMILIES:
+            found = [task for task in ready if task.family == name and task.distribution == "id"]
+        else:
+            found = [catalogue.task(name)]
+        for task in found:
+            if task.distribution != "id":
+                raise ItaMedError(f"{task.id} is out of distribution: nothing may be trained on it")
+            if task.status != "ready":
+                raise ItaMedError(f"{task.id}: planned, not built yet")
+            chosen[task.id] = task
+    return list(chosen.values())
