@@ -58,6 +58,8 @@ def builder(name: str) -> Builder:
     entry = catalogue.dataset(name)
     if entry.status == "planned":
         raise ItaMedError(f"{name}: no builder yet (planned); upstream: {entry.homepage}")
+    if not entry.has_builder:
+        raise ItaMedError(f"{name} is unavailable: {entry.reason}; {entry.ask}")
     return cast(Builder, import_module(f"ita_med.dataset_builders.{name}"))
 
 

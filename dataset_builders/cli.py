@@ -41,6 +41,8 @@ def list_datasets(
     table = [["id", "families", "status", "licence", "access", "origin", "size"]]
     table += [[d.id, " ".join(d.families), d.status, d.licence, d.access, d.origin, d.size] for d in rows]
     typer.echo("\n".join(aligned(table, left=7)))
+    if unavailable := [f"  {d.id}: {d.reason}; {d.ask}" for d in rows if d.status == "unavailable"]:
+        typer.echo("\n".join(["", "unavailable, and where to ask:", *unavailable]))
 
 
 @app.command()
@@ -73,7 +75,7 @@ def build_datasets(
     """Build datasets from their raw files into Parquet that `datasets.load_dataset(OUT, CONFIG)` reads."""
     from ita_med.dataset_builders.build import build
 
-    chosen = [d.id for d in catalogue.datasets() if d.status != "planned"] if all_ready else names or []
+    chosen = [d.id for d in catalogue.datasets() if d.has_builder] if all_ready else names or []
     if not chosen:
         raise ItaMedError("name the datasets to build, or give --all")
     if config and len(chosen) > 1:

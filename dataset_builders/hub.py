@@ -1,4 +1,4 @@
-"""Rows of a Hub dataset repository: Parquet, JSON Lines, or a JSON list, with exactly the expected columns."""
+"""Rows of a Hub dataset repository: Parquet, JSON Lines, or a JSON list, with the expected columns."""
 
 from __future__ import annotations
 
@@ -8,30 +8,63 @@ from typing import Any
 
 from ita_med.dataset_builders import iob, jsonl
 from ita_med.errors import DataError
+from ita_med.report import Report
 from ita_med.sources import Files
 
 Row = tuple[str, dict[str, Any]]
 """("NAME: PATH, row N", the row)."""
 
 
-def rows(files: Files, pattern: str, columns: set[str], *, required: bool = True) -> Iterator[Row]:
+def rows(
+    files: Files,
+    pattern: str | tuple[str, ...],
+    columns: set[str],
+    *,
+    required: bool = True,
+    others: Report | None = None,
+) -> Iterator[Row]:
     """All rows of the files that match the pattern, in path order.
 
-    pattern: below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*").
+    pattern: below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*"). Of
+        several patterns, the first that names a file counts.
     columns: every row must have exactly these; another column, or one that is missing, is a DataError with both sets.
+    others: for sets whose columns are known in part only: further columns are left out, and counted here (warning
+        `column_not_read`).
     """
-    for path, content in files.find(pattern, required=required):
+    for path, content in _found(files, (pattern,) if isinstance(pattern, str) else pattern, required):
         where = f"{files.dataset}: {path}"
-        if path.endswith(".parquet"):
-            yield from _parquet(content, columns, where)
-        elif path.endswith(".jsonl"):
-            for number, row in jsonl.records(iob.decode(content, where), columns, where):
-                yield f"{where}, line {number}", row
-        elif path.endswith(".json"):
-            yield from _json_list(content, columns, where)
+        further: set[str] = set()
+        for place, row in _rows(path, content, columns, where, exact=others is None):
+            further |= row.keys() - columns
+            yield place, {name: row[name] for name in columns} if further else row
+        if others is not None:
+            others.warn("column_not_read", len(further))
 
 
-def _parquet(content: bytes, columns: set[str], where: str) -> Iterator[Row]:
+def _found(files: Files, patterns: tuple[str, ...], required: bool) -> list[tuple[str, bytes]]:
+    for pattern in patterns:
+        if found := files.find(pattern, required=False):
+            return found
+    return files.find(patterns[-1], required=required)
+
+
+def _rows(path: str, content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
+    if path.endswith(".parquet"):
+        yield from _parquet(content, columns, where, exact)
+    elif path.endswith(".jsonl") or (path.endswith(".json") and content.lstrip()[:1] == b"{" and _lines(content)):
+        for number, row in jsonl.records(iob.decode(content, where), columns, where, exact=exact):
+            yield f"{where}, line {number}", row
+    elif path.endswith(".json"):
+        yield from _json_list(content, columns, where, exact)
+
+
+def _lines(content: bytes) -> bool:
+    """Whether a .json file that begins with an object holds one object per line, as the Hub allows."""
+    lines = content.strip().splitlines()
+    return len(lines) > 1 and lines[0].rstrip().endswith(b"}")
+
+
+def _parquet(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -39,12 +72,12 @@ def _parquet(content: bytes, columns: set[str], where: str) -> Iterator[Row]:
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{where} is no Parquet file ({error}); get it again") from error
-    _check(set(table.column_names), columns, where)
+    _check(set(table.column_names), columns, where, exact)
     for number, row in enumerate(table.to_pylist(), 1):
         yield f"{where}, row {number}", row
 
 
-def _json_list(content: bytes, columns: set[str], where: str) -> Iterator[Row]:
+def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
     try:
         records = jsonl.loads(iob.decode(content, where))
     except (ValueError, RecursionError) as error:
@@ -54,10 +87,11 @@ def _json_list(content: bytes, columns: set[str], where: str) -> Iterator[Row]:
     for number, row in enumerate(records, 1):
         if not isinstance(row, dict):
             raise DataError(f"{where}, record {number} is no JSON object")
-        _check(set(row), columns, f"{where}, record {number}")
+        _check(set(row), columns, f"{where}, record {number}", exact)
         yield f"{where}, record {number}", row
 
 
-def _check(found: set[str], expected: set[str], where: str) -> None:
-    if found != expected:
-        raise DataError(f"{where} has the columns {sorted(found)}, expected {sorted(expected)}")
+def _check(found: set[str], expected: set[str], where: str, exact: bool) -> None:
+    if found != expected and (exact or not expected <= found):
+        least = "" if exact else "at least "
+        raise DataError(f"{where} has the columns {sorted(found)}, expected {least}{sorted(expected)}")

@@ -17,8 +17,11 @@ def loads(text: str) -> Any:
     return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
 
 
-def records(text: str, keys: set[str], where: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, record); a line that is no object with exactly `keys` is an error at `where`."""
+def records(text: str, keys: set[str], where: str, *, exact: bool = True) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, record); a line that is no object with exactly `keys` is an error at `where`.
+
+    exact: without it, further keys are allowed.
+    """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -28,10 +31,12 @@ def records(text: str, keys: set[str], where: str) -> Iterator[tuple[int, dict[s
             raise DataError(f"{where}, line {number} is not JSON ({error}); get the file again") from error
         if not isinstance(record, dict):
             raise DataError(f"{where}, line {number} is no JSON object")
-        if odd := set(record) - keys:
+        if exact and (odd := set(record) - keys):
             raise DataError(f'{where}, line {number}: unknown key "{sorted(odd)[0]}", expected {sorted(keys)}')
         if absent := keys - set(record):
-            raise DataError(f'{where}, line {number}: key "{sorted(absent)[0]}" is missing, expected {sorted(keys)}')
+            found = "" if exact else f"; found {sorted(record)}"
+            missing = f'key "{sorted(absent)[0]}" is missing, expected {sorted(keys)}{found}'
+            raise DataError(f"{where}, line {number}: {missing}")
         yield number, record
 
 

@@ -24,6 +24,8 @@ def datasets_page() -> str:
         name, families = f"[{d.name}]({d.homepage})", ", ".join(d.families)
         table.append([d.id, name, families, d.status, d.licence, d.access, d.origin, d.size])
     lines += markdown(table)
+    lines += ["", "## Unavailable, and where to ask", ""]
+    lines += [f"- **{d.id}**: {d.reason}; {d.ask}." for d in catalogue.datasets() if d.status == "unavailable"]
     lines += ["", "## Notes and citations", ""]
     lines += [f"- **{d.id}**: {d.note} Cite: {d.citation}" for d in catalogue.datasets()]
     return "\n".join([*lines, ""])

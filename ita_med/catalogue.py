@@ -38,6 +38,12 @@ class Dataset:
     source: str
     citation: str
     note: str
+    reason: str = ""
+    ask: str = ""
+
+    @property
+    def has_builder(self) -> bool:
+        return self.status in ("ready", "unverified")
 
 
 @dataclass(frozen=True)

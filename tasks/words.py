@@ -23,6 +23,16 @@ LEAFLETS = {
     "SYMPTOM": ("sintomo", "sintomi, segni ed effetti indesiderati"),
     "ANATOMICAL_PART": ("parte anatomica", "parti anatomiche, organi e tessuti"),
 }
+NEUROPSYCHIATRY = {
+    "DIAGNOSI E COMORBIDITÀ": ("diagnosi", "malattie diagnosticate e comorbidità"),
+    "SINTOMI COGNITIVI": (
+        "sintomo cognitivo",
+        "alterazioni di memoria, attenzione, linguaggio e altre funzioni cognitive",
+    ),
+    "SINTOMI NEUROPSICHIATRICI": ("sintomo neuropsichiatrico", "alterazioni dell'umore, del comportamento e del sonno"),
+    "TRATTAMENTO FARMACOLOGICO": ("farmaco", "farmaci e terapie farmacologiche"),
+    "TEST": ("test", "test, scale ed esami per la valutazione del paziente"),
+}
 SPAN_WORDS: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("e3c", "disorder"): {"CLINENTITY": E3C_MENTIONS["CLINENTITY"]},
     ("e3c", "mentions"): E3C_MENTIONS,
@@ -33,6 +43,7 @@ SPAN_WORDS: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("multicardioner", "drugtemist_passages"): DRUGS,
     ("multicardioner", "cardioccc_passages"): DRUGS,
     ("pharmaer", "entities_passages"): LEAFLETS,
+    ("psynit", "entities_passages"): NEUROPSYCHIATRY,
 }
 """(dataset, config) -> label -> (word used in prompt and answer, explanation)."""
 
@@ -47,13 +58,15 @@ class RelationWords:
     labels: dict[str, str]
 
 
+CLINKART = RelationWords(
+    "i risultati di esami o misurazioni e l'esame a cui ciascuno si riferisce",
+    ("risultato", "il valore o l'esito"),
+    ("esame", "la parola che indica l'esame o la misura"),
+    {"PERTAINSTO": "si riferisce a"},
+)
 RELATION_WORDS: dict[tuple[str, str], RelationWords] = {
-    ("e3c", "clinkart"): RelationWords(
-        "i risultati di esami o misurazioni e l'esame a cui ciascuno si riferisce",
-        ("risultato", "il valore o l'esito"),
-        ("esame", "la parola che indica l'esame o la misura"),
-        {"PERTAINSTO": "si riferisce a"},
-    ),
+    ("e3c", "clinkart"): CLINKART,
+    ("e3c_projected", "relations"): CLINKART,
     ("e3c", "temporal_by_sentence"): RelationWords(
         "le relazioni temporali tra un evento clinico e un altro evento o un'espressione temporale",
         ("evento", "la parola che indica l'evento"),

@@ -33,19 +33,24 @@ TYPES = ("CLINENTITY", "EVENT", "ACTOR", "BODYPART", "TIMEX3", "RML")
 
 def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("sentences", split, one example per sentence in file order)."""
+    for split, examples in sentences(files, FOLDER, report):
+        yield "sentences", split, examples
+
+
+def sentences(files: Files, folder: str, report: Report) -> Iterator[tuple[str, list[Example]]]:
+    """Yield (split, its sentences in file order) of a repository with these columns."""
     seen: set[str] = set()
     for split in SPLITS:
         examples: list[Example] = []
-        found = list(hub.rows(files, f"{FOLDER}/data/{split}-*", COLUMNS, required=False))
-        found = found or list(hub.rows(files, f"{FOLDER}/{split}/*", COLUMNS, required=False))
-        for where, row in found or hub.rows(files, f"{FOLDER}/{split}*", COLUMNS):
+        patterns = (f"{folder}/data/{split}-*", f"{folder}/{split}/*", f"{folder}/{split}*")
+        for where, row in hub.rows(files, patterns, COLUMNS):
             jsonl.require_text(row, COLUMNS - {"entities"}, where)
             report.warn("sentence_not_in_document", row["sentence"] not in row["original_text"])
             examples.append(_example(row, f"{split}-{len(examples):05}", where))
         documents = {example.doc_id for example in examples}
         report.warn("document_in_two_splits", len(documents & seen))
         seen |= documents
-        yield "sentences", split, examples
+        yield split, examples
 
 
 def _example(row: dict[str, Any], id: str, where: str) -> SpanExample:

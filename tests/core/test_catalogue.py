@@ -14,7 +14,7 @@ from ita_med.errors import ItaMedError
 
 ACCESS = {"open", "gated", "on request", "not stated"}
 ORIGIN = {"native", "machine-translated", "projected", "silver", "synthetic", "not stated"}
-STATUS = {"ready", "unverified", "planned"}
+STATUS = {"ready", "unverified", "unavailable", "planned"}
 
 DESIGN = """
 ner_e3c_disorder e3c | ner_e3c_all e3c | ner_drugtemist multicardioner | ner_pharmaer pharmaer | ner_psynit psynit |
@@ -103,13 +103,25 @@ def test_ready_task_can_be_built(task: catalogue.Task) -> None:
 
 def test_ready_datasets_have_builders_and_the_others_have_none() -> None:
     with_builder = {path.parent.name for path in build.folder("").glob("*/__init__.py")}
-    assert with_builder == {entry.id for entry in catalogue.datasets() if entry.status != "planned"}
+    assert with_builder == {entry.id for entry in catalogue.datasets() if entry.has_builder}
 
 
 @pytest.mark.parametrize("name", [entry.id for entry in catalogue.datasets() if entry.status == "planned"])
 def test_planned_dataset_says_so(name: str) -> None:
     with pytest.raises(ItaMedError, match=f"^{name}: .*planned"):
         build.builder(name)
+
+
+@pytest.mark.parametrize("entry", catalogue.datasets(), ids=lambda entry: entry.id)
+def test_unavailable_dataset_says_why_and_where_to_ask(entry: catalogue.Dataset) -> None:
+    assert bool(entry.reason) == bool(entry.ask) == (entry.status == "unavailable")
+    if entry.status != "unavailable":
+        return
+    assert "\n" not in entry.reason + entry.ask
+    assert re.search(r"https://\S+|\S+@\S+", entry.ask)
+    with pytest.raises(ItaMedError) as error:
+        build.builder(entry.id)
+    assert str(error.value) == f"{entry.id} is unavailable: {entry.reason}; {entry.ask}"
 
 
 @pytest.mark.parametrize(

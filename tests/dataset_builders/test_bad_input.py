@@ -528,7 +528,7 @@ def test_json_is_not_half_printed(mirror: Path, out: Path) -> None:
         (["E3C", "--mirror", "embedded"], ['"E3C"', '"e3c"']),
         (["abstrct", "--config", "glaukoma", "--mirror", "embedded"], ['"glaukoma"', "glaucoma"]),
         (["abstrct", "e3c", "--config", "mixed", "--mirror", "embedded"], ["--config"]),
-        (["wmt_biomed", "--mirror", "embedded"], ["wmt_biomed", "planned", "statmt.org"]),
+        (["wmt_biomed", "--mirror", "embedded"], ["wmt_biomed", "unavailable", "NCBI", "statmt.org"]),
         (["../e3c", "--mirror", "embedded"], ["../e3c"]),
         (["e3c", "--mirror", "/no/such/mirror"], ["e3c", "/no/such/mirror"]),
         (["e3c", "--mirror", "/etc/hostname"], ["e3c", "/etc/hostname"]),

@@ -20,7 +20,7 @@ from ita_med import catalogue
 from ita_med.dataset_builders import build
 from ita_med.schema import UNKNOWN_VALUES, SpanExample, arrow_schema, from_row, to_row, validate
 
-READY = [entry.id for entry in catalogue.datasets() if entry.status != "planned"]
+READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
 VIEWS = [(name, config) for name in READY for config in build.builder(name).CONFIGS]
 SHARED = {config for config, n in Counter(config for _, config in VIEWS).items() if n > 1}
 SPLIT_KEYS = {"examples", "documents", "annotations", "relations", "dropped"}
