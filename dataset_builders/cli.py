@@ -1,4 +1,4 @@
-"""`ita-med data`: list, pull, build."""
+"""`ita-med data`: list, pull, build, push."""
 
 from __future__ import annotations
 
@@ -94,6 +94,26 @@ def build_datasets(
         return
     for name, built in done.items():
         _print_built(name, built)
+
+
+@app.command()
+def push(
+    name: Annotated[str, typer.Argument(help="Dataset id.")],
+    to: Annotated[str, typer.Option(help="User or organisation on the Hub.")],
+    mirror: Mirror = None,
+    built: Annotated[Path | None, typer.Option(help="Take what `ita-med data build --out DIR` wrote.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create a private repository.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Publish the synthetic sample as NAME-sample.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be committed; write nothing.")] = False,
+    revision_tag: Annotated[str | None, typer.Option(help="Tag the published commit.")] = None,
+) -> None:
+    """Publish a dataset on the Hugging Face Hub; without data if it may not be redistributed."""
+    from ita_med.dataset_builders import publish
+
+    done = publish.push(
+        name, to, mirror=mirror, built=built, sample=sample, private=private, dry_run=dry_run, tag=revision_tag
+    )
+    typer.echo("\n".join(publish.summary(done, dry_run)))
 
 
 def _print_built(name: str, built: Built) -> None:

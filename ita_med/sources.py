@@ -202,7 +202,7 @@ def resolve(
 def nothing_real() -> bool:
     """True if this machine names no mirror and has never pulled a dataset: only the embedded samples are left."""
     pulled = cache_dir() / "sources"
-    return not os.environ.get(MIRROR_VARIABLE) and not (pulled.is_dir() and any(pulled.iterdir()))
+    return not os.environ.get(MIRROR_VARIABLE) and not (pulled.is_dir() and any(pulled.glob("[!.]*")))
 
 
 def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str, str] | None = None) -> None:
@@ -272,18 +272,29 @@ def _download(dataset: str, url: str, path: Path, sha256: str | None) -> None:
 
 
 def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    import shutil
+    import sys
 
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    page = f"https://huggingface.co/datasets/{source.repo}"
     try:
         snapshot_download(source.repo, repo_type="dataset", revision=source.revision, local_dir=folder)
     except GatedRepoError as error:
         raise SourceError(
-            f"{dataset}: https://huggingface.co/datasets/{source.repo} is gated; "
-            'ask for access there, then "hf auth login" and try again'
+            f'{dataset}: {page} is gated; ask for access there, then "hf auth login" and try again'
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except RepositoryNotFoundError as error:
+        raise SourceError(f"{dataset}: {page} does not exist, or is private and your token may not see it") from error
+    except RevisionNotFoundError as error:
+        raise SourceError(f"{dataset}: {page} has no revision {source.revision}") from error
+    except (HTTPError, OSError) as error:
         raise SourceError(f"{dataset}: cannot download {source.repo} from the Hub ({error})") from error
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on the download
 
 
 def read_checksums(text: str) -> dict[str, str]:

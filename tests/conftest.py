@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .hub import TOKEN, Client, environment
+from .hub_server import Hub, User
 
 for name, value in {
     "HF_HUB_OFFLINE": "1",
@@ -34,3 +38,35 @@ def real_mirror() -> str:
     if not REAL_MIRROR or not Path(REAL_MIRROR).is_dir():
         pytest.skip("ITA_MED_MIRROR names no folder of real upstream files")
     return REAL_MIRROR
+
+
+@pytest.fixture(scope="session")
+def hub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One Hub on loopback for all tests; use `hub`."""
+    server = Hub(tmp_path_factory.mktemp("hub")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def hub(hub_server: Hub) -> Iterator[Hub]:
+    """The Hub with one user, "tester", and without repositories."""
+    hub_server.users = {TOKEN: User("tester")}
+    hub_server.clear()
+    yield hub_server
+    hub_server.faults.clear()
+
+
+@pytest.fixture
+def org(hub: Hub) -> str:
+    """An organisation in which the user may write."""
+    hub.users[TOKEN].orgs["clinica"] = "write"
+    return "clinica"
+
+
+@pytest.fixture(scope="session")
+def hub_client(hub_server: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A process whose Hub is the one on loopback."""
+    client = Client(environment(hub_server, tmp_path_factory.mktemp("home")))
+    yield client
+    client.stop()
