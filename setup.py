@@ -13,7 +13,9 @@ setup(
     package_dir=package_dir,
     package_data={
         "ita_med": ["*.toml", "py.typed"],
-        "ita_med.dataset_builders": ["*/card.md", "*/SHA256SUMS", "*/sample/**"],
+        "ita_med.dataset_builders": [
+            f"{room}*/{file}" for room in ("", "corpora/") for file in ("card.md", "SHA256SUMS", "sample/**")
+        ],
         "ita_med.tasks": ["lm_eval/*.yaml"],
         "lm_eval.tasks.ita_med": ["*.yaml"],
         "ita_med.training": ["recipes/*/*.yaml"],

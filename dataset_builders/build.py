@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, sources
+from ita_med.dataset_builders.seen import Seen
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.report import Report
 from ita_med.schema import SCHEMAS, Example, from_row, to_table, validate
@@ -21,6 +23,7 @@ UNVERIFIED_NOTE = "This builder was written from upstream's documentation; its a
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from datasets import DatasetDict
 
 
@@ -60,12 +63,14 @@ def builder(name: str) -> Builder:
         raise ItaMedError(f"{name}: no builder yet (planned); upstream: {entry.homepage}")
     if not entry.has_builder:
         raise ItaMedError(f"{name} is unavailable: {entry.reason}; {entry.ask}")
-    return cast(Builder, import_module(f"ita_med.dataset_builders.{name}"))
+    room = "corpora." if entry.families == ["corpus"] else ""
+    return cast(Builder, import_module(f"ita_med.dataset_builders.{room}{name}"))
 
 
 def folder(name: str) -> Path:
-    """The folder of a builder, which also holds card.md, SHA256SUMS and sample/."""
-    return Path(__file__).parent / name
+    """The folder of a builder, which also holds card.md, SHA256SUMS and sample/; pure corpora lie in corpora/."""
+    room = "corpora" if catalogue.dataset(name).families == ["corpus"] else ""
+    return Path(__file__).parent / room / name
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -82,27 +87,28 @@ def open_files(name: str, mirror: str | None = None, *, download: bool = True) -
 def examples(
     name: str, configs: list[str] | None = None, *, files: sources.Files, report: Report | None = None
 ) -> Iterator[tuple[str, str, list[Example]]]:
-    """Yield (config, split, validated examples), counted in the report; ids are unique within a config."""
+    """Yield (config, split, validated examples), counted in the report; ids are unique within a config.
+
+    A large split comes in several chunks, one after the other or between those of another split.
+    """
     module = builder(name)
     unknown = [config for config in configs or [] if config not in module.CONFIGS]
     if unknown:
         raise ItaMedError(f'{name} has no config "{unknown[0]}", only {", ".join(module.CONFIGS)}')
     report = Report() if report is None else report
     report.warn("synthetic_sample", files.kind == sources.EMBEDDED)
-    ids: dict[str, set[str]] = {}
+    ids: dict[str, Seen] = {}
     for config, split, group in module.read(files, configs or list(module.CONFIGS), report):
         if not group:
             raise DataError(f"{name}: {config}/{split} has no examples: an upstream file is empty ({_last(files)})")
-        taken = ids.setdefault(config, set())
         for example in group:
             example.split = split
             try:
                 validate(example)
             except DataError as error:
                 raise DataError(f"{name}: {config}/{split}: {error}") from error
-            if example.id in taken:
-                raise DataError(f"{name}: {config}/{split}: id {example.id} appears twice")
-            taken.add(example.id)
+        if repeated := ids.setdefault(config, Seen()).add([example.id for example in group]):
+            raise DataError(f"{name}: {config}/{split}: id {repeated[0]} appears twice")
         report.split(config, split).count(group)
         yield config, split, group
     sources.verify(files, pinned(name))
@@ -130,29 +136,59 @@ def build(name: str, out: Path, mirror: str | None = None, configs: list[str] | 
 
 
 def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, started: float) -> Built:
-    import pyarrow.parquet as pq
-
     module = builder(name)
     files = open_files(name, mirror)
     report = Report()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{name}-") as partial:
         root = Path(partial) / name
-        with ThreadPoolExecutor(1) as writer:  # Parquet is compressed while the next view is parsed
-            written = []
+        with _Writers(root) as writers:
             for config, split, group in examples(name, configs, files=files, report=report):
-                path = root / config / f"{split}-00000-of-00001.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                table = to_table(group, module.CONFIGS[config])
-                written.append(writer.submit(pq.write_table, table, path, compression="zstd"))
-            for job in written:
-                job.result()
+                writers.write(config, split, to_table(group, module.CONFIGS[config]))
         built = Built(module.VERSION, files.kind, 0.0, report)
         (root / "README.md").write_text(_readme(name, built), "utf-8")
         sources.replace_folder(root, out / name)
     write_index(out)
     built.seconds = time.perf_counter() - started
     return built
+
+
+class _Writers:
+    """One Parquet file per split, compressed in a thread while the next chunk is parsed; a chunk is a row group.
+
+    At most `AHEAD` chunks wait in memory.
+    """
+
+    AHEAD = 2
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[tuple[str, str], pq.ParquetWriter] = {}
+        self._waiting: deque[Future[None]] = deque()
+        self._thread = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> _Writers:
+        return self
+
+    def write(self, config: str, split: str, table: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        if (config, split) in self._open:
+            gc.enable()  # a corpus has too many objects to leave even rare cycles alone
+        else:
+            path = self._root / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open[config, split] = pq.ParquetWriter(path, table.schema, compression="zstd")
+        while len(self._waiting) >= self.AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._open[config, split].write_table, table))
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        for writer in self._open.values():
+            writer.close()
+        for job in self._waiting:
+            job.result()
 
 
 def load_dataset(
@@ -177,9 +213,14 @@ def load_dataset(
 
 
 def tables_of(name: str, config: str, files: sources.Files) -> dict[str, pa.Table]:
-    """Split -> Arrow table of one view."""
+    """Split -> Arrow table of one view; all of it is in memory, so build a large corpus instead."""
+    import pyarrow as pa
+
     schema = builder(name).CONFIGS.get(config, "")
-    return {s: to_table(group, schema) for _, s, group in examples(name, [config], files=files)}
+    chunks: dict[str, list[pa.Table]] = {}
+    for _, split, group in examples(name, [config], files=files):
+        chunks.setdefault(split, []).append(to_table(group, schema))
+    return {split: pa.concat_tables(tables) for split, tables in chunks.items()}
 
 
 def read_parquet(path: Path, schema: str) -> list[Example]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ita_med import catalogue
-from ita_med.errors import ItaMedError
+from ita_med.errors import ItaMedError, MissingPackage
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:
@@ -82,7 +82,13 @@ def build_datasets(
         raise ItaMedError("--config goes with one dataset")
     done = {}
     for name in chosen:
-        done[name] = built = build(name, out, mirror, config)
+        try:
+            done[name] = built = build(name, out, mirror, config)
+        except MissingPackage as error:
+            if not all_ready:
+                raise
+            typer.echo(f"ita-med: not built: {error}", err=True)
+            continue
         for missing, why in built.report.missing.items():
             typer.echo(f"ita-med: {name}/{missing} not built: {why}", err=True)
         if catalogue.dataset(name).status == "unverified":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from ita_med.dataset_builders import iob, jsonl
 from ita_med.errors import DataError
@@ -13,6 +13,9 @@ from ita_med.sources import Files
 
 Row = tuple[str, dict[str, Any]]
 """("NAME: PATH, row N", the row)."""
+BATCH_ROWS = 500
+BUFFER_BYTES = 2**20
+"""How much of a column chunk is read at once; without it a row group of any size would be."""
 
 
 def rows(
@@ -72,9 +75,45 @@ def _parquet(content: bytes, columns: set[str], where: str, exact: bool) -> Iter
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{where} is no Parquet file ({error}); get it again") from error
-    _check(set(table.column_names), columns, where, exact)
+    _check(set(table.column_names), (columns,), where, exact)
     for number, row in enumerate(table.to_pylist(), 1):
         yield f"{where}, row {number}", row
+
+
+def stream(files: Files, pattern: str, *columns: set[str], required: bool = True) -> Iterator[Row]:
+    """The same for Parquet and JSON Lines of any size: a batch of rows at a time is in memory.
+
+    columns: one set, or several of which all files must have one.
+    """
+    for path, content in files.open(pattern, required=required):
+        where = f"{files.dataset}: {path}"
+        if path.endswith(".parquet"):
+            yield from _parquet_batches(content, columns, where)
+        elif path.endswith(".jsonl"):
+            for number, line in enumerate(content, 1):
+                if line.strip():
+                    here = f"{where}, line {number}"
+                    row = jsonl.loads_object(iob.decode(line, here), here)
+                    _check(set(row), columns, here)
+                    yield here, row
+        else:
+            raise DataError(f"{where}: expected a file named .parquet or .jsonl")
+
+
+def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(content, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        _check(set(file.schema_arrow.names), columns, where)
+        number = 0
+        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{where}, row {number}", row
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{where} is no Parquet file ({error}); get it again") from error
 
 
 def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
@@ -87,11 +126,12 @@ def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> It
     for number, row in enumerate(records, 1):
         if not isinstance(row, dict):
             raise DataError(f"{where}, record {number} is no JSON object")
-        _check(set(row), columns, f"{where}, record {number}", exact)
+        _check(set(row), (columns,), f"{where}, record {number}", exact)
         yield f"{where}, record {number}", row
 
 
-def _check(found: set[str], expected: set[str], where: str, exact: bool) -> None:
-    if found != expected and (exact or not expected <= found):
-        least = "" if exact else "at least "
-        raise DataError(f"{where} has the columns {sorted(found)}, expected {least}{sorted(expected)}")
+def _check(found: set[str], expected: tuple[set[str], ...], where: str, exact: bool = True) -> None:
+    """Raise DataError unless one of the expected sets of columns is there, and (exact) nothing else."""
+    if found not in expected and (exact or not any(columns <= found for columns in expected)):
+        wanted = " or ".join(str(sorted(columns)) for columns in expected)
+        raise DataError(f"{where} has the columns {sorted(found)}, expected {'' if exact else 'at least '}{wanted}")

@@ -25,12 +25,7 @@ def records(text: str, keys: set[str], where: str, *, exact: bool = True) -> Ite
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        try:
-            record = loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}, line {number} is not JSON ({error}); get the file again") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{where}, line {number} is no JSON object")
+        record = loads_object(line, f"{where}, line {number}")
         if exact and (odd := set(record) - keys):
             raise DataError(f'{where}, line {number}: unknown key "{sorted(odd)[0]}", expected {sorted(keys)}')
         if absent := keys - set(record):
@@ -38,6 +33,17 @@ def records(text: str, keys: set[str], where: str, *, exact: bool = True) -> Ite
             missing = f'key "{sorted(absent)[0]}" is missing, expected {sorted(keys)}{found}'
             raise DataError(f"{where}, line {number}: {missing}")
         yield number, record
+
+
+def loads_object(line: str, where: str) -> dict[str, Any]:
+    """The object in one line, or a DataError at `where`."""
+    try:
+        record = loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON ({error}); get the file again") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{where} is no JSON object")
+    return record
 
 
 def no_constant(name: str) -> NoReturn:

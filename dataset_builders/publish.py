@@ -240,7 +240,10 @@ def _source(source: sources.Source) -> str:
         case sources.Hub():
             note = " (a branch: not pinned)" if source.revision == "main" else ""
             return f"https://huggingface.co/datasets/{source.repo}, revision {source.revision}{note}"
-    return ", ".join(f"{key} {value}" for key, value in vars(source).items() if value and isinstance(value, str))
+        case sources.Zenodo():
+            return f"https://doi.org/10.5281/zenodo.{source.record}"
+        case sources.Url():
+            return source.url
 
 
 def _with_metadata(

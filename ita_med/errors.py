@@ -16,3 +16,10 @@ class DataError(ItaMedError):
 
 class SourceError(ItaMedError):
     """Raw files that are missing, gated, or not the pinned ones."""
+
+
+class MissingPackage(ItaMedError):
+    """A package of one of ita-med's extras that is not installed."""
+
+    def __init__(self, what: str, extra: str, error: ImportError) -> None:
+        super().__init__(f"{what} needs more packages ({error}): pip install 'ita-med[{extra}]'")

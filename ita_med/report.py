@@ -35,8 +35,8 @@ class SplitReport:
         if n:
             self.dropped[reason] += n
 
-    def count(self, examples: Iterable[Example], documents: int | None = None) -> None:
-        """Take the counts from finished examples; `documents` where examples carry no document id."""
+    def count(self, examples: Iterable[Example]) -> None:
+        """Add the counts of finished examples; all examples of a document are in one call."""
         doc_ids = set()
         for example in examples:
             self.examples += 1
@@ -52,7 +52,7 @@ class SplitReport:
                     self.annotations["known"] += len(example.items) - unknown
                 case TextExample():
                     self.annotations["words"] += example.meta.get("words") or count_words(example.text)[0]
-        self.documents = len(doc_ids - {""}) if documents is None else documents
+        self.documents += len(doc_ids - {""})
 
     def as_dict(self) -> dict[str, Any]:
         plain = {name: dict(sorted(getattr(self, name).items())) for name in ("annotations", "relations", "dropped")}

@@ -8,6 +8,7 @@ archives that upstream publishes (`.zip`, `.tar.gz`, `.tar.xz`). Archives are re
 from __future__ import annotations
 
 import hashlib
+import io
 import lzma
 import os
 import re
@@ -16,9 +17,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import quote
 
 from ita_med.errors import SourceError
 
@@ -37,11 +42,21 @@ MAX_FILE_BYTES = 2**30
 
 GITHUB_FILES = "https://raw.githubusercontent.com"
 GITHUB_ARCHIVES = "https://codeload.github.com"
+ZENODO = "https://zenodo.org"
 
 
 def cache_dir() -> Path:
     """Where downloads and built datasets go: `ITA_MED_CACHE`, else `~/.cache/ita_med`."""
     return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "ita_med")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to download; `path` is below the dataset's folder, `checksum` is "sha256:…", "md5:…" or empty."""
+
+    path: str
+    url: str
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,25 +67,52 @@ class GitHub:
     commit: str
     files: tuple[str, ...] = ()
 
-    def downloads(self) -> Iterator[tuple[str, str]]:
-        """Pairs (path below the dataset's folder, URL)."""
+    def downloads(self) -> Iterator[Remote]:
         if not self.files:
             name = self.repo.split("/")[1]
-            yield f"{name}-{self.commit[:8]}.zip", f"{GITHUB_ARCHIVES}/{self.repo}/zip/{self.commit}"
+            yield Remote(f"{name}-{self.commit[:8]}.zip", f"{GITHUB_ARCHIVES}/{self.repo}/zip/{self.commit}")
         for file in self.files:
-            yield file, f"{GITHUB_FILES}/{self.repo}/{self.commit}/{file}"
+            yield Remote(file, f"{GITHUB_FILES}/{self.repo}/{self.commit}/{quote(file)}")
+
+
+@dataclass(frozen=True)
+class Zenodo:
+    """Files of a Zenodo record: those whose names match one of the patterns, in the dataset's folder.
+
+    The number of a concept record stands for its newest version.
+    """
+
+    record: int
+    files: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True)
+class Url:
+    """One file of any other server; `path` is its place below the dataset's folder."""
+
+    url: str
+    path: str
+    sha256: str | None = None
+
+    def downloads(self) -> Iterator[Remote]:
+        yield Remote(self.path, self.url, f"sha256:{self.sha256}" if self.sha256 else "")
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A dataset repository on the Hugging Face Hub; lies in a sub-folder with the repository's name."""
+    """A dataset repository on the Hugging Face Hub; lies in a sub-folder with the repository's name.
+
+    revision: a branch, or the commit to which it is pinned.
+    allow_patterns: of its files only those that match one, such as the Italian split of a multilingual repository.
+    """
 
     repo: str
     revision: str = "main"
     gated: bool = False
+    allow_patterns: tuple[str, ...] = ()
 
 
-Source = GitHub | Hub
+Source = GitHub | Zenodo | Url | Hub
 
 
 class Files:
@@ -105,11 +147,42 @@ class Files:
         if required and not found:
             raise SourceError(f"{self.dataset}: {pattern} is not in {self.root}; {self._where_to_get()}")
 
+    def open(self, pattern: str, *, required: bool = True) -> Iterator[tuple[str, BinaryIO]]:
+        """The same as open files, for more bytes than memory should hold; each is closed when the next is asked for.
+
+        Plain files and those in a `.zip` are streamed (they are read twice: once for the checksum); those in a
+        `.tar` are not.
+        """
+        found = False
+        for path, open_ in self._openers(pattern):
+            found = True
+            with self._readable(path), open_() as stream:
+                self.seen[path] = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            with open_() as stream:
+                yield path, stream
+        if required and not found:
+            raise SourceError(f"{self.dataset}: {pattern} is not in {self.root}; {self._where_to_get()}")
+
     def _contents(self, pattern: str) -> Iterator[tuple[str, bytes]]:
-        plain = sorted(p for p in (self.root / Path(pattern).parent).glob(Path(pattern).name) if p.is_file())
+        plain = self._plain(pattern)
         if not plain:
             return self._from_archives(pattern)
         return ((path.relative_to(self.root).as_posix(), path.read_bytes()) for path in plain)
+
+    def _plain(self, pattern: str) -> list[Path]:
+        return sorted(p for p in (self.root / Path(pattern).parent).glob(Path(pattern).name) if p.is_file())
+
+    def _openers(self, pattern: str) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        plain = self._plain(pattern)
+        for path in plain:
+            yield path.relative_to(self.root).as_posix(), cast(Callable[[], BinaryIO], partial(path.open, "rb"))
+        for archive in () if plain else self._archives:
+            with self._readable(archive.name):
+                if archive.suffix == ".zip":
+                    yield from _open_zip(archive, lambda name: _inside(name, pattern))
+                else:
+                    for inner, content in _read_tar(archive, lambda name: _inside(name, pattern)):
+                        yield inner, partial(io.BytesIO, content)
 
     def read(self, path: str) -> bytes:
         """The content of one file."""
@@ -128,11 +201,16 @@ class Files:
 
     def _from_archives(self, pattern: str) -> Iterator[tuple[str, bytes]]:
         for archive in self._archives:
-            try:
+            with self._readable(archive.name):
                 read = _read_zip if archive.suffix == ".zip" else _read_tar
                 yield from read(archive, lambda name: _inside(name, pattern))
-            except BROKEN_ARCHIVE as error:
-                raise SourceError(f"{self.dataset}: {archive.name} cannot be read ({error}); get it again") from error
+
+    @contextmanager
+    def _readable(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except BROKEN_ARCHIVE as error:
+            raise SourceError(f"{self.dataset}: {name} cannot be read ({error}); get it again") from error
 
 
 def _inside(name: str, pattern: str) -> str | None:
@@ -145,12 +223,18 @@ def _inside(name: str, pattern: str) -> str | None:
     return None
 
 
-def _read_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
+def _open_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             if (path := match(info.filename)) and not info.is_dir():
                 _check_size(archive, info.filename, info.file_size)
-                yield path, opened.read(info)
+                yield path, cast(Callable[[], BinaryIO], partial(opened.open, info))
+
+
+def _read_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
+    for path, open_ in _open_zip(archive, match):
+        with open_() as member:
+            yield path, member.read()
 
 
 def _read_tar(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
@@ -209,6 +293,8 @@ def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str
     """Download all sources of a dataset into `folder`, whole or not at all."""
     import tempfile
 
+    from ita_med.download import fetch
+
     if not sources:
         raise SourceError(f"{dataset}: nothing to download; see the homepage in `ita-med data list`")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -218,8 +304,9 @@ def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str
             if isinstance(source, Hub):
                 _pull_hub(dataset, source, root / source.repo.split("/")[1])
                 continue
-            for path, url in source.downloads():
-                _download(dataset, url, root / path, (sums or {}).get(path))
+            for remote in _zenodo(dataset, source) if isinstance(source, Zenodo) else source.downloads():
+                pinned = (sums or {}).get(remote.path)
+                fetch(dataset, remote.url, root / remote.path, f"sha256:{pinned}" if pinned else remote.checksum)
         replace_folder(root, folder)
 
 
@@ -242,33 +329,32 @@ def replace_folder(new: Path, old: Path) -> None:
         shutil.rmtree(kept)
 
 
-def _download(dataset: str, url: str, path: Path, sha256: str | None) -> None:
-    """One file, with a progress bar on a terminal; the checksum is verified before anything is kept."""
-    import requests
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+def _zenodo(dataset: str, source: Zenodo) -> list[Remote]:
+    """The record's files with the checksums that Zenodo states; the newest version's where it is a concept record."""
+    from ita_med.download import fetch_json
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
+    url = f"{ZENODO}/api/records/{source.record}"
+    answer = fetch_json(dataset, url)
     try:
-        with (
-            requests.get(url, stream=True, timeout=60) as response,
-            Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-            path.open("wb") as out,
-        ):
-            response.raise_for_status()
-            size = int(response.headers.get("content-length", 0)) or None
-            bar = progress.add_task(f"{dataset}/{path.name}", total=size)
-            for chunk in response.iter_content(2**20):
-                out.write(chunk)
-                digest.update(chunk)
-                progress.update(bar, advance=len(chunk))
-    except requests.RequestException as error:
-        raise SourceError(f"{dataset}: cannot download {url} ({error}); a mirror works without a network") from error
-    if sha256 and digest.hexdigest() != sha256:
-        raise SourceError(f"{dataset}: {path.name} has sha256 {digest.hexdigest()}, expected {sha256}; try again")
+        record = int(answer["id"])
+        sums = {str(file["key"]): str(file["checksum"]) for file in answer["files"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{dataset}: {url} does not list id, files, key and checksum as expected ({error!r})"
+        ) from error
+    for pattern in source.files:
+        if not any(fnmatchcase(name, pattern) for name in sums):
+            raise SourceError(f"{dataset}: {url} has no file {pattern}, only {', '.join(sorted(sums)) or 'none'}")
+    for name, checksum in sums.items():
+        if name != Path(name).name or name == ".." or not re.fullmatch(r"md5:[0-9a-f]{32}", checksum):
+            raise SourceError(
+                f'{dataset}: {url} lists "{name}" with the checksum "{checksum}", expected md5 and a name'
+            )
+    return [
+        Remote(name, f"{ZENODO}/records/{record}/files/{quote(name)}?download=1", checksum)
+        for name, checksum in sorted(sums.items())
+        if any(fnmatchcase(name, pattern) for pattern in source.files)
+    ]
 
 
 def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
@@ -283,7 +369,13 @@ def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
         disable_progress_bars()
     page = f"https://huggingface.co/datasets/{source.repo}"
     try:
-        snapshot_download(source.repo, repo_type="dataset", revision=source.revision, local_dir=folder)
+        snapshot_download(
+            source.repo,
+            repo_type="dataset",
+            revision=source.revision,
+            allow_patterns=list(source.allow_patterns) or None,
+            local_dir=folder,
+        )
     except GatedRepoError as error:
         raise SourceError(
             f'{dataset}: {page} is gated; ask for access there, then "hf auth login" and try again'
@@ -295,6 +387,9 @@ def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
     except (HTTPError, OSError) as error:
         raise SourceError(f"{dataset}: cannot download {source.repo} from the Hub ({error})") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on the download
+    if not any(folder.glob("*")):
+        wanted = ", ".join(source.allow_patterns) or "at all"
+        raise SourceError(f"{dataset}: {source.repo} at {source.revision} has no file {wanted}")
 
 
 def read_checksums(text: str) -> dict[str, str]:

@@ -17,10 +17,10 @@ from ita_med.dataset_builders.passages import passages
 from ita_med.errors import DataError
 from ita_med.report import Report
 from ita_med.schema import Example, SpanExample
-from ita_med.sources import Files, Source
+from ita_med.sources import Files, Zenodo
 
 VERSION = "1.0.0"
-SOURCES: tuple[Source, ...] = ()
+SOURCES = (Zenodo(10948354),)
 CONFIGS = {
     "drugtemist": "spans",  # one example per document
     "cardioccc": "spans",

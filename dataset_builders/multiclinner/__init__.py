@@ -1,6 +1,6 @@
 """MultiClinNER, Italian: diseases, procedures and symptoms in clinical cases, three sets that stay apart.
 
-Upstream  https://temu.bsc.es/MultiClinAI (Zenodo 18508037; MultiClinAI 2026): SpaCCC, CardioCCC and OnaCCC
+Upstream  https://temu.bsc.es/MultiClinAI (Zenodo 19334278, the last version of 18508037): SpaCCC, CardioCCC and OnaCCC
 Format    brat: `MultiClinNER-it/MultiClinNER-it-train/MultiClinNER-it-train-LABEL/{txt,ann}`, two files per document
 Split     upstream's train; its test set, where the mirror holds one with the same layout (that layout was not seen)
 Quirks    a file name stands for different texts in the three sets, so they are never merged; annotators' notes and
@@ -15,10 +15,10 @@ from ita_med.dataset_builders import brat
 from ita_med.errors import DataError
 from ita_med.report import Report
 from ita_med.schema import Example
-from ita_med.sources import Files, Source
+from ita_med.sources import Files, Zenodo
 
 VERSION = "1.0.0"
-SOURCES: tuple[Source, ...] = ()
+SOURCES = (Zenodo(19334278),)
 CONFIGS = {"disease": "spans", "procedure": "spans", "symptom": "spans"}
 """One per label, which is its name in capitals."""
 SPLITS = ("train", "test")

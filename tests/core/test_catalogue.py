@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -102,8 +103,15 @@ def test_ready_task_can_be_built(task: catalogue.Task) -> None:
 
 
 def test_ready_datasets_have_builders_and_the_others_have_none() -> None:
-    with_builder = {path.parent.name for path in build.folder("").glob("*/__init__.py")}
-    assert with_builder == {entry.id for entry in catalogue.datasets() if entry.has_builder}
+    room = Path(build.__file__).parent
+    folders = {path.parent for pattern in ("*/sample", "corpora/*/sample") for path in room.glob(pattern)}
+    assert folders == {build.folder(entry.id) for entry in catalogue.datasets() if entry.has_builder}
+
+
+def test_pure_corpora_lie_in_a_folder_of_their_own() -> None:
+    assert build.folder("biobert_italian").parent.name == "corpora"
+    assert build.folder("e3c").parent.name == "dataset_builders"
+    assert "layer3" in build.builder("e3c").CONFIGS
 
 
 @pytest.mark.parametrize("name", [entry.id for entry in catalogue.datasets() if entry.status == "planned"])

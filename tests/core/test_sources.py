@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import json
 import os
 import shutil
 import socket
+import struct
 import sys
 import tarfile
 import threading
@@ -19,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from ita_med import cli, sources
+from ita_med import cli, download, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import SourceError
-from ita_med.sources import Files, GitHub, Hub
+from ita_med.sources import Files, GitHub, Hub, Url, Zenodo
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SOURCE = GitHub("owner/corpus", COMMIT, ("a.txt", "deep/er/b.txt"))
@@ -32,12 +34,28 @@ SUMS = {path.removeprefix(f"{RAW}/"): hashlib.sha256(content).hexdigest() for pa
 
 
 class Server:
-    """What GitHub would answer; `short` cuts a body off, as a lost connection does."""
+    """What GitHub, Zenodo and any other server would answer.
+
+    short: bytes missing at the end of every body, as when a connection is lost.
+    cuts: path -> after how many bytes each of the next bodies ends.
+    trouble: path -> what the next answers are instead: a status, or "reset" for a connection that is dropped.
+    resumes: whether ranges are served.
+    """
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = dict(CONTENT)
         self.short: dict[str, int] = {}
+        self.cuts: dict[str, list[int]] = {}
+        self.trouble: dict[str, list[int | str]] = {}
+        self.resumes = True
         self.asked: list[str] = []
+        self.ranges: list[str] = []
+        self.base = ""
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "BACKOFF", 0.0)
 
 
 @pytest.fixture
@@ -47,23 +65,41 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
+            state.ranges.append(self.headers.get("Range", ""))
             body = state.pages.get(self.path)
+            if trouble := state.trouble.get(self.path):
+                self.refuse(trouble.pop(0))
+                return
             if body is None:
                 self.send_error(404)
                 return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            start = int(state.ranges[-1].removeprefix("bytes=").rstrip("-") or 0) if state.resumes else 0
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
-            self.wfile.write(body[: len(body) - state.short.get(self.path, 0)])
+            cuts = state.cuts.get(self.path)
+            end = start + cuts.pop(0) if cuts else len(body) - state.short.get(self.path, 0)
+            self.wfile.write(body[start:end])
+
+        def refuse(self, trouble: int | str) -> None:
+            if trouble == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                return
+            self.send_response(int(trouble))
+            self.send_header("Content-Length", "0")
+            self.send_header("Retry-After", "0")
+            self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    base = f"http://127.0.0.1:{httpd.server_port}"
+    base = state.base = f"http://127.0.0.1:{httpd.server_port}"
     monkeypatch.setattr(sources, "GITHUB_FILES", f"{base}/raw")
     monkeypatch.setattr(sources, "GITHUB_ARCHIVES", f"{base}/zip")
+    monkeypatch.setattr(sources, "ZENODO", base)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(sources.MIRROR_VARIABLE, raising=False)
     yield state
@@ -200,6 +236,166 @@ def test_pull_command_verifies_the_pinned_checksums(
     assert list(tmp_path.iterdir()) == []
 
 
+# ----- what passes, and what does not ----------------------------------------------------------------------------
+
+LARGE = bytes(range(256)) * 1000
+
+
+def test_a_busy_server_and_a_dropped_connection_are_tried_again(server: Server, tmp_path: Path) -> None:
+    server.trouble[f"{RAW}/a.txt"] = [429, 503, "reset", 502]
+    sources.pull("abstrct", (SOURCE,), tmp_path / "abstrct", SUMS)
+    assert tree(tmp_path / "abstrct")["a.txt"] == b"primo"
+    assert server.asked.count(f"{RAW}/a.txt") == download.ATTEMPTS
+
+
+@pytest.mark.parametrize("trouble", [429, 500, "reset"])
+def test_a_server_that_stays_busy_is_given_up(server: Server, tmp_path: Path, trouble: int | str) -> None:
+    server.trouble[f"{RAW}/a.txt"] = [trouble] * 100
+    assert "a.txt" in refused(tmp_path / "abstrct")
+    assert server.asked.count(f"{RAW}/a.txt") == download.ATTEMPTS
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_refusal_is_final(server: Server, tmp_path: Path, status: int) -> None:
+    server.trouble[f"{RAW}/a.txt"] = [status]
+    assert str(status) in refused(tmp_path / "abstrct")
+    assert server.asked.count(f"{RAW}/a.txt") == 1
+
+
+@pytest.mark.parametrize(("asked", "waits"), [("7", [7.0]), ("100000", []), ("Fri, 31 Dec 1999 23:59:59 GMT", [3.0])])
+def test_the_server_says_how_long_to_wait(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, waits: list[float]
+) -> None:
+    """A date is not understood: then the usual time is waited; more than two minutes are not."""
+    slept: list[float] = []
+    monkeypatch.setattr(download, "BACKOFF", 3.0)
+    monkeypatch.setattr(download.time, "sleep", slept.append)
+    monkeypatch.setattr(BaseHTTPRequestHandler, "send_header", with_header("Retry-After", asked))
+    server.trouble[f"{RAW}/a.txt"] = [429]
+    if waits:
+        sources.pull("abstrct", (SOURCE,), tmp_path / "abstrct", SUMS)
+    else:
+        assert "429" in refused(tmp_path / "abstrct")
+    assert slept == waits
+
+
+def with_header(name: str, value: str) -> Any:
+    send = BaseHTTPRequestHandler.send_header
+
+    def send_header(self: BaseHTTPRequestHandler, keyword: str, found: str) -> None:
+        send(self, keyword, value if keyword == name else found)
+
+    return send_header
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_cut_download_goes_on(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumes: bool) -> None:
+    """Where the server cannot resume, it starts over; the file is the same."""
+    monkeypatch.setattr(download, "CHUNK", 10_000)
+    server.pages["/large.bin"] = LARGE
+    server.cuts["/large.bin"] = [100_000, 70_000]
+    server.resumes = resumes
+    source = Url(f"{server.base}/large.bin", "deep/large.bin", hashlib.sha256(LARGE).hexdigest())
+    sources.pull("abstrct", (source,), tmp_path / "abstrct")
+    assert tree(tmp_path / "abstrct") == {"deep/large.bin": LARGE}
+    second = 170_000 if resumes else 70_000
+    assert server.ranges == ["", "bytes=100000-", f"bytes={second}-"]
+
+
+def test_a_file_that_changes_between_two_attempts_fails_its_checksum(server: Server, tmp_path: Path) -> None:
+    server.pages["/large.bin"] = LARGE
+    server.cuts["/large.bin"] = [100_000]
+    source = Url(f"{server.base}/large.bin", "large.bin", hashlib.sha256(LARGE[::-1]).hexdigest())
+    assert "large.bin has sha256" in refused(tmp_path / "abstrct", source)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pinned_checksum_goes_before_that_of_the_source(server: Server, tmp_path: Path) -> None:
+    server.pages["/x"] = b"x"
+    source = Url(f"{server.base}/x", "x", "0" * 64)
+    sources.pull("abstrct", (source,), tmp_path / "abstrct", {"x": hashlib.sha256(b"x").hexdigest()})
+    assert tree(tmp_path / "abstrct") == {"x": b"x"}
+
+
+# ----- Zenodo --------------------------------------------------------------------------------------------------------
+
+PACKED = {"corpus-it.zip": b"italiano" * 99, "corpus-es.zip": b"espa\xc3\xb1ol", "read me.txt": b"leggimi"}
+
+
+def zenodo(server: Server, record: int = 77, files: Any = None) -> None:
+    """A record as the API describes it: 70 is the concept, 77 its newest version."""
+    listed = [
+        {"key": name, "size": len(content), "checksum": f"md5:{hashlib.md5(content).hexdigest()}"}
+        for name, content in PACKED.items()
+    ]
+    answer = {"id": record, "files": listed if files is None else files}
+    server.pages["/api/records/70"] = server.pages["/api/records/77"] = json.dumps(answer).encode()
+    for name, content in PACKED.items():
+        server.pages[f"/records/77/files/{name.replace(' ', '%20')}?download=1"] = content
+
+
+def test_zenodo_record_is_pulled_whole_from_its_newest_version(server: Server, tmp_path: Path) -> None:
+    zenodo(server)
+    sources.pull("abstrct", (Zenodo(70),), tmp_path / "abstrct")
+    assert tree(tmp_path / "abstrct") == PACKED
+
+
+def test_zenodo_files_by_pattern(server: Server, tmp_path: Path) -> None:
+    zenodo(server)
+    server.trouble["/api/records/77"] = [429]
+    sources.pull("abstrct", (Zenodo(77, ("*-it.zip",)),), tmp_path / "abstrct")
+    assert list(tree(tmp_path / "abstrct")) == ["corpus-it.zip"]
+
+
+def test_zenodo_md5_is_verified_where_nothing_is_pinned(server: Server, tmp_path: Path) -> None:
+    zenodo(server)
+    damaged = server.pages["/records/77/files/corpus-it.zip?download=1"] = b"altro"
+    assert "corpus-it.zip has md5" in refused(tmp_path / "abstrct", Zenodo(77))
+    assert list(tmp_path.iterdir()) == []
+    pinned = {"corpus-it.zip": hashlib.sha256(damaged).hexdigest()}
+    sources.pull("abstrct", (Zenodo(77),), tmp_path / "abstrct", pinned)
+    assert tree(tmp_path / "abstrct")["corpus-it.zip"] == damaged
+
+
+MD5 = "md5:" + "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ([], ["has no file *", "only none"]),
+        ([{"key": "../../evil", "checksum": MD5}], ["../../evil"]),
+        ([{"key": "..", "checksum": MD5}], ['".."']),
+        ([{"key": "/tmp/evil", "checksum": MD5}], ["/tmp/evil"]),
+        ([{"key": "x", "checksum": "crc32:00"}], ["crc32:00", "md5"]),
+        ([{"key": "x"}], ["checksum"]),
+        ("nothing", ["expected"]),
+        (None, ["404", "corpus-it.zip"]),
+    ],
+)
+def test_zenodo_answers_that_cannot_be_used(server: Server, tmp_path: Path, files: Any, named: list[str]) -> None:
+    zenodo(server, files=files)
+    del server.pages["/records/77/files/corpus-it.zip?download=1"]
+    message = refused(tmp_path / "abstrct", Zenodo(77))
+    assert [word for word in named if word not in message] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_zenodo_that_answers_no_json(server: Server, tmp_path: Path) -> None:
+    server.pages["/api/records/77"] = b"<html>"
+    assert "/api/records/77" in refused(tmp_path / "abstrct", Zenodo(77))
+
+
+def test_zenodo_record_that_is_not_there(server: Server, tmp_path: Path) -> None:
+    assert "404" in refused(tmp_path / "abstrct", Zenodo(78))
+
+
+@pytest.mark.parametrize("name", ["multicardioner", "multiclinner"])
+def test_builders_on_zenodo_name_their_record(name: str) -> None:
+    assert [type(source) for source in build.builder(name).SOURCES] == [Zenodo]
+
+
 # ----- mirror, cache, network --------------------------------------------------------------------------------------
 
 
@@ -313,6 +509,29 @@ def test_every_layout_reads_the_same(tmp_path: Path, lay_out: Any) -> None:
     assert files.seen == {
         path: hashlib.sha256(LAYOUT[path]).hexdigest() for path in ("data/x1.json", "data/x2.json", "readme.txt")
     }
+
+
+@pytest.mark.parametrize("lay_out", [as_folder, as_zip, lambda root: as_zip(root, ""), as_tar])
+def test_open_files_hold_the_same(tmp_path: Path, lay_out: Any) -> None:
+    lay_out(tmp_path)
+    files, whole = Files("abstrct", tmp_path, "mirror"), Files("abstrct", tmp_path, "mirror")
+    read = [(path, stream.read()) for path, stream in files.open("data/*.json")]
+    assert sorted(read) == whole.find("data/*.json")
+    assert files.seen == whole.seen
+
+
+def test_open_says_what_is_missing_and_what_is_broken(tmp_path: Path) -> None:
+    as_zip(tmp_path)
+    files = Files("abstrct", tmp_path, "mirror")
+    assert list(files.open("b.txt", required=False)) == []
+    with pytest.raises(SourceError, match=r"^abstrct: b\.txt is not in .*; upstream: https://github.com/"):
+        next(files.open("b.txt"))
+    archive = tmp_path / "corpus.zip"
+    broken = archive.read_bytes()
+    at = broken.index(b"x1.json") + len(b"x1.json")
+    archive.write_bytes(broken[:at] + b"9" + broken[at + 1 :])
+    with pytest.raises(SourceError, match=r"^abstrct: data/x1\.json cannot be read .*get it again"):
+        next(Files("abstrct", tmp_path, "mirror").open("data/x1.json"))
 
 
 def test_plain_files_go_before_archives(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_published_rows_are_the_built_rows(
         assert len(ran.out.splitlines()) == 10
     metadata, text = card(hub)
     assert (metadata["license"], metadata["language"]) == ("cc-by-4.0", "it")
-    assert "zenodo:10948354" in text
+    assert "https://doi.org/10.5281/zenodo.10948354" in text
     assert "no pinned checksum" in text
     assert "non-commercial" not in text
     assert not list(tmp_path.glob("ita-med-*"))
@@ -391,7 +391,7 @@ TROUBLE = {
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_trouble_that_passes(hub: Hub, org: str, hub_client: Client, mirror: Path, trouble: str) -> None:
     hub.faults = [Fault(**vars(TROUBLE[trouble]))]
-    name, files = (NAME, 6) if "upload" in trouble else ("imb_mcqa", 1)
+    name, files = (NAME, 11) if "upload" in trouble else ("imb_mcqa", 1)
     said = hub_client.ok("data", "push", name, "--to", org, "--mirror", mirror, "--revision-tag", "v1")
     assert hub.faults[0].times == 0
     assert list(hub.repos["datasets", f"clinica/{name}"].tags) == ["v1"]
@@ -482,7 +482,7 @@ def test_kill_while_a_file_is_uploaded(hub: Hub, org: str, hub_client: Client, m
     hub.faults = [Fault("PUT /lfs/", before=lambda: killed.wait(60), cut=10)]
     push = ("data", "push", NAME, "--to", org, "--mirror", mirror)
     process = start_command(environment(hub, tmp_path), *push)
-    wait_for(lambda: len(puts(hub)) == 4)
+    wait_for(lambda: len(puts(hub)) == 9)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     killed.set()

@@ -1,0 +1,1 @@
+"""Text for pre-training: one folder per corpus."""
