@@ -14,7 +14,9 @@ setup(
     package_data={
         "ita_med": ["*.toml", "py.typed"],
         "ita_med.dataset_builders": [
-            f"{room}*/{file}" for room in ("", "corpora/") for file in ("card.md", "SHA256SUMS", "sample/**")
+            f"{room}*/{file}"
+            for room in ("", "corpora/")
+            for file in ("card.md", "SHA256SUMS", "counts.json", "sample/**")
         ],
         "ita_med.tasks": ["lm_eval/*.yaml"],
         "lm_eval.tasks.ita_med": ["*.yaml"],

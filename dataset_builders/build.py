@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, sources
+from ita_med.dataset_builders import cards, croissant, provenance
+from ita_med.dataset_builders.provenance import folder, pinned
 from ita_med.dataset_builders.seen import Seen
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.report import Report
 from ita_med.schema import SCHEMAS, Example, from_row, to_table, validate
-
-UNVERIFIED_NOTE = "This builder was written from upstream's documentation; its authors could not see the real files."
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,18 +67,6 @@ def builder(name: str) -> Builder:
     return cast(Builder, import_module(f"ita_med.dataset_builders.{room}{name}"))
 
 
-def folder(name: str) -> Path:
-    """The folder of a builder, which also holds card.md, SHA256SUMS and sample/; pure corpora lie in corpora/."""
-    room = "corpora" if catalogue.dataset(name).families == ["corpus"] else ""
-    return Path(__file__).parent / room / name
-
-
-def pinned(name: str) -> dict[str, str]:
-    """Upstream path -> sha256 of the files that the builder was written for."""
-    path = folder(name) / sources.CHECKSUM_FILE
-    return sources.read_checksums(path.read_text("utf-8")) if path.is_file() else {}
-
-
 def open_files(name: str, mirror: str | None = None, *, download: bool = True) -> sources.Files:
     """The raw files of a dataset; see `ita_med.sources.resolve`."""
     return sources.resolve(name, folder(name) / "sample", builder(name).SOURCES, mirror, download=download)
@@ -87,15 +75,29 @@ def open_files(name: str, mirror: str | None = None, *, download: bool = True) -
 def examples(
     name: str, configs: list[str] | None = None, *, files: sources.Files, report: Report | None = None
 ) -> Iterator[tuple[str, str, list[Example]]]:
-    """Yield (config, split, validated examples), counted in the report; ids are unique within a config.
+    """Yield (config, split, validated examples), counted in the report; at the end, files must be the pinned ones.
 
     A large split comes in several chunks, one after the other or between those of another split.
     """
+    report = Report() if report is None else report
+    built = set()
+    for config, split, group in validated(name, configs, files, report):
+        built.add(config)
+        yield config, split, group
+    sources.verify(files, pinned(name))
+    wanted = [config for config in configs or [] if config in report.missing]
+    if wanted or (report.missing and not built):
+        raise SourceError(f"{name}: {report.missing[wanted[0] if wanted else next(iter(report.missing))]}")
+
+
+def validated(
+    name: str, configs: list[str] | None, files: sources.Files, report: Report
+) -> Iterator[tuple[str, str, list[Example]]]:
+    """The same from any version of the files; ids are unique within a config."""
     module = builder(name)
     unknown = [config for config in configs or [] if config not in module.CONFIGS]
     if unknown:
         raise ItaMedError(f'{name} has no config "{unknown[0]}", only {", ".join(module.CONFIGS)}')
-    report = Report() if report is None else report
     report.warn("synthetic_sample", files.kind == sources.EMBEDDED)
     ids: dict[str, Seen] = {}
     for config, split, group in module.read(files, configs or list(module.CONFIGS), report):
@@ -111,10 +113,6 @@ def examples(
             raise DataError(f"{name}: {config}/{split}: id {repeated[0]} appears twice")
         report.split(config, split).count(group)
         yield config, split, group
-    sources.verify(files, pinned(name))
-    wanted = [config for config in configs or [] if config in report.missing]
-    if wanted or (report.missing and not ids):
-        raise SourceError(f"{name}: {report.missing[wanted[0] if wanted else next(iter(report.missing))]}")
 
 
 def _last(files: sources.Files) -> str:
@@ -146,11 +144,21 @@ def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, 
             for config, split, group in examples(name, configs, files=files, report=report):
                 writers.write(config, split, to_table(group, module.CONFIGS[config]))
         built = Built(module.VERSION, files.kind, 0.0, report)
-        (root / "README.md").write_text(_readme(name, built), "utf-8")
+        _describe(name, root, provenance.record(name, module.VERSION, files, report))
         sources.replace_folder(root, out / name)
     write_index(out)
     built.seconds = time.perf_counter() - started
     return built
+
+
+def _describe(name: str, root: Path, record: dict[str, Any]) -> None:
+    """README.md (the card), report.json and croissant.json of what was built."""
+    provenance.write_json(root / provenance.RECORD_FILE, record)
+    (root / "README.md").write_text(cards.card(name, record), "utf-8")
+    schemas = {config: builder(name).CONFIGS[config] for config in record["configs"]}
+    note = cards.SYNTHETIC if record["source"] == sources.EMBEDDED else ""
+    metadata = croissant.metadata(catalogue.dataset(name), root, schemas, record["version"], note)
+    provenance.write_json(root / croissant.FILE, metadata)
 
 
 class _Writers:
@@ -229,58 +237,6 @@ def read_parquet(path: Path, schema: str) -> list[Example]:
 
     assert schema in SCHEMAS
     return [from_row(row, schema) for row in pq.read_table(path).to_pylist()]
-
-
-def _readme(name: str, built: Built) -> str:
-    """The dataset's README: `configs:` for `datasets`, then the card."""
-    entry = catalogue.dataset(name)
-    warning = (
-        "\n> **Synthetic sample** written for ita-med, not the real dataset.\n" if built.source == "embedded" else ""
-    )
-    card = (folder(name) / "card.md").read_text("utf-8") if (folder(name) / "card.md").is_file() else ""
-    rows = []
-    for (config, split), r in built.report.splits.items():
-        counts = (_counts(r.annotations), _counts(r.relations), _counts(r.dropped))
-        rows.append(f"| {config} | {split} | {r.examples:,} | {r.documents:,} | {' | '.join(counts)} |")
-    return "\n".join(
-        [
-            _front_matter({config: config for config, _ in built.report.splits}, built.report),
-            f"# {entry.name}",
-            warning,
-            UNVERIFIED_NOTE if entry.status == "unverified" else "",
-            entry.note,
-            "",
-            f"Licence: {entry.licence}. Access: {entry.access}. Origin: {entry.origin}. Upstream: {entry.homepage}",
-            "",
-            card,
-            "## Counts",
-            "",
-            "| config | split | examples | documents | annotations | relations | dropped |",
-            "|---|---|---:|---:|---|---|---|",
-            *rows,
-            "",
-            f"Warnings: {_counts(built.report.warnings) or 'none'}. Built by ita-med, data version {built.version}.",
-            "",
-            "## Citation",
-            "",
-            entry.citation,
-            "",
-        ]
-    )
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items()))
-
-
-def _front_matter(folders: dict[str, str], report: Report) -> str:
-    lines = ["---", "language: it", "configs:"]
-    for config, path in folders.items():
-        lines += [f"- config_name: {config}", "  data_files:"]
-        for found, split in report.splits:
-            if found == config:
-                lines += [f"  - split: {split}", f"    path: {path}/{split}-*.parquet"]
-    return "\n".join([*lines, "---", ""])
 
 
 def write_index(out: Path) -> None:

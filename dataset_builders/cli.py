@@ -1,4 +1,4 @@
-"""`ita-med data`: list, pull, build, push."""
+"""`ita-med data`: list, pull, build, verify, mirror, card, leakage, push."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from ita_med.printing import aligned, print_json
 if TYPE_CHECKING:
     from ita_med.dataset_builders.build import Built
 
-app = typer.Typer(help="Datasets: list the catalogue, get raw files, build Parquet.", no_args_is_help=True)
+app = typer.Typer(
+    help="Datasets: list the catalogue, get raw files, build Parquet, check what you have.", no_args_is_help=True
+)
 
 Mirror = Annotated[
     str | None,
@@ -98,8 +100,118 @@ def build_datasets(
     if json:
         print_json({name: built.as_dict() for name, built in done.items()})
         return
+    typer.echo("\n".join(_built_table(done)))
+
+
+def _built_table(done: dict[str, Built]) -> list[str]:
+    """One row per dataset, view and split; the seconds are those of the whole dataset. Labels stand in the READMEs."""
+    table = [["dataset", "view", "split", "examples", "documents", "annotations", "relations", "dropped", "seconds"]]
     for name, built in done.items():
-        _print_built(name, built)
+        for n, ((config, split), r) in enumerate(built.report.splits.items()):
+            sums = [r.examples, r.documents, *(sum(kind.values()) for kind in (r.annotations, r.relations, r.dropped))]
+            head = [name if n == 0 else "", config, split]
+            table.append([*head, *(f"{x:,}" if x else "–" for x in sums), f"{built.seconds:.1f}" if n == 0 else ""])
+    warnings: list[str] = []
+    for name, built in done.items():
+        kinds = [f"{kind} {n:,}" for kind, n in sorted(built.report.warnings.items()) if kind != "synthetic_sample"]
+        warnings += [f"{name} {built.version}, warnings: {', '.join(kinds)}"] if kinds else []
+    return [*aligned(table, left=3), *warnings]
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Dataset ids; default: all that are there.")] = None,
+    mirror: Mirror = None,
+    built: Annotated[Path | None, typer.Option(help="Check built Parquet in this folder instead of raw files.")] = None,
+    json: Json = False,
+) -> None:
+    """Re-derive checksums and counts from raw files or from a built folder; one line per dataset."""
+    from ita_med.dataset_builders import verify
+
+    if built:
+        folders = [folder for folder in verify.built_folders(built) if not names or folder.name in names]
+        if missing := set(names or []) - {folder.name for folder in folders}:
+            raise ItaMedError(f"{built} holds no {sorted(missing)[0]}")
+        verdicts = [verify.built(folder) for folder in folders]
+    else:
+        verdicts = [verify.raw(name, mirror) for name in names or verify.present(mirror)]
+    if not verdicts:
+        raise ItaMedError("there is nothing to verify; name datasets, or give --mirror DIR or --built DIR")
+    if json:
+        print_json({verdict.dataset: verdict.as_dict() for verdict in verdicts})
+    else:
+        typer.echo("\n".join(verdict.line() for verdict in verdicts))
+    if any(verdict.problems for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command("mirror")
+def fill_mirror(
+    folder: Annotated[Path, typer.Argument(help="The mirror: made, continued, or brought up to date.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Dataset ids.")] = None,
+    all_open: Annotated[
+        bool, typer.Option("--all-open", help="Every dataset that needs no permission; the others are listed.")
+    ] = False,
+    origin: Annotated[
+        Path | None, typer.Option("--from", help="Copy from this mirror or cache folder instead of the network.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fill a mirror of raw files for a machine without a network, and write its MANIFEST.json with checksums."""
+    from ita_med.dataset_builders import mirror
+
+    chosen = mirror.everything() if all_open else [catalogue.dataset(name).id for name in names or []]
+    if not chosen:
+        raise ItaMedError("name the datasets to mirror, or give --all-open")
+    tell = (lambda _: None) if json else (lambda outcome: typer.echo(outcome.line()))
+    outcomes = mirror.fill(folder, chosen, origin=origin, gated=not all_open, tell=tell)
+    if json:
+        print_json({outcome.dataset: outcome.__dict__ for outcome in outcomes})
+    fatal = ("failed",) if all_open else ("failed", "unavailable")
+    if any(outcome.state in fatal for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="Dataset id.")], mirror: Mirror = None) -> None:
+    """Print the data card; with --mirror, its counts are those of the raw files there."""
+    from ita_med.dataset_builders import build, cards, provenance
+    from ita_med.report import Report
+
+    module = build.builder(name)
+    if mirror is None:
+        typer.echo(cards.card(name), nl=False)
+        return
+    files, report = build.open_files(name, mirror), Report()
+    for _ in build.examples(name, files=files, report=report):
+        pass
+    record = provenance.record(name, module.VERSION, files, report)
+    typer.echo(cards.card(name, record), nl=False)
+
+
+@app.command()
+def leakage(
+    mirror: Mirror = None,
+    page: Annotated[Path | None, typer.Option(help="Write the tables as a Markdown page into this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Evaluation texts that lie in training splits, over all datasets whose files are there."""
+    from rich.console import Console
+
+    from ita_med import sources
+    from ita_med.dataset_builders import build, leakage
+
+    console = Console(stderr=True)
+    with console.status("reading") as status:  # says nothing where stderr is no terminal
+        groups, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
+    synthetic = build.open_files(groups[0].dataset, mirror, download=False).kind == sources.EMBEDDED
+    if page:
+        leakage.write(page, leakage.page(groups, overlaps, absent, synthetic))
+    if json:
+        print_json({"synthetic": synthetic, "not_measured": absent, "overlaps": [o.__dict__ for o in overlaps]})
+        return
+    typer.echo("\n".join(aligned(leakage.table(overlaps), left=2)))
+    typer.echo(f"{len(overlaps):,} pairs of splits compared; not there: {', '.join(absent) or 'none'}")
 
 
 @app.command()
@@ -120,15 +232,3 @@ def push(
         name, to, mirror=mirror, built=built, sample=sample, private=private, dry_run=dry_run, tag=revision_tag
     )
     typer.echo("\n".join(publish.summary(done, dry_run)))
-
-
-def _print_built(name: str, built: Built) -> None:
-    typer.echo(f"{name} {built.version} ({built.source}, {built.seconds:.1f} s)")
-    for (config, split), r in built.report.splits.items():
-        counts = [f"{r.examples:,} examples", f"{r.documents:,} documents" if r.documents else ""]
-        counts += [f"{label} {n:,}" for kind in (r.annotations, r.relations) for label, n in sorted(kind.items())]
-        counts += [f"dropped: {reason} {n:,}" for reason, n in sorted(r.dropped.items())]
-        typer.echo(f"  {config}/{split}: " + ", ".join(c for c in counts if c))
-    if built.report.warnings:
-        warnings = sorted(built.report.warnings.items())
-        typer.echo("  warnings: " + ", ".join(f"{kind} {n:,}" for kind, n in warnings))

@@ -31,15 +31,20 @@ def rows(
     pattern: below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*"). Of
         several patterns, the first that names a file counts.
     columns: every row must have exactly these; another column, or one that is missing, is a DataError with both sets.
+        A file without rows is one too.
     others: for sets whose columns are known in part only: further columns are left out, and counted here (warning
         `column_not_read`).
     """
     for path, content in _found(files, (pattern,) if isinstance(pattern, str) else pattern, required):
         where = f"{files.dataset}: {path}"
         further: set[str] = set()
+        empty = True
         for place, row in _rows(path, content, columns, where, exact=others is None):
+            empty = False
             further |= row.keys() - columns
             yield place, {name: row[name] for name in columns} if further else row
+        if empty and path.endswith((".parquet", ".jsonl", ".json")):
+            raise DataError(f"{where} holds no rows; get the file again")
         if others is not None:
             others.warn("column_not_read", len(further))
 
@@ -87,17 +92,24 @@ def stream(files: Files, pattern: str, *columns: set[str], required: bool = True
     """
     for path, content in files.open(pattern, required=required):
         where = f"{files.dataset}: {path}"
-        if path.endswith(".parquet"):
-            yield from _parquet_batches(content, columns, where)
-        elif path.endswith(".jsonl"):
-            for number, line in enumerate(content, 1):
-                if line.strip():
-                    here = f"{where}, line {number}"
-                    row = jsonl.loads_object(iob.decode(line, here), here)
-                    _check(set(row), columns, here)
-                    yield here, row
-        else:
+        if not path.endswith((".parquet", ".jsonl")):
             raise DataError(f"{where}: expected a file named .parquet or .jsonl")
+        read = _parquet_batches if path.endswith(".parquet") else _lines_one_by_one
+        empty = True
+        for row in read(content, columns, where):
+            empty = False
+            yield row
+        if empty:
+            raise DataError(f"{where} holds no rows; get the file again")
+
+
+def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: str) -> Iterator[Row]:
+    for number, line in enumerate(content, 1):
+        if line.strip():
+            here = f"{where}, line {number}"
+            row = jsonl.loads_object(iob.decode(line, here), here)
+            _check(set(row), columns, here)
+            yield here, row
 
 
 def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str) -> Iterator[Row]:

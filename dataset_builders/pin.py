@@ -1,35 +1,34 @@
-"""Write a builder's SHA256SUMS from a mirror that holds the upstream version to pin.
+"""Write a builder's SHA256SUMS and counts.json from a mirror that holds the upstream version to pin.
 
     python -m ita_med.dataset_builders.pin NAME DIR
 
-A folder of more than a thousand files is pinned by one digest over all of them.
+A folder of more than a thousand files is pinned by one digest over all of them. Run it again whenever the builder's
+VERSION changes; `ita-med data verify` compares with what it wrote.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from pathlib import Path
 
 from ita_med import sources
-from ita_med.dataset_builders import build
+from ita_med.dataset_builders import build, provenance
+from ita_med.errors import ItaMedError
 from ita_med.report import Report
 
-MAX_FILES_PER_FOLDER = 1000
 
-
-def checksums(name: str, mirror: str) -> str:
-    """The content of SHA256SUMS for all files that the builder reads from the mirror."""
-    files = build.open_files(name, mirror)
-    module = build.builder(name)
-    for _ in module.read(files, list(module.CONFIGS), Report()):
-        pass
-    folders = Counter(path.rpartition("/")[0] for path in files.seen)
-    large = [f"{folder}/" for folder, n in folders.items() if n > MAX_FILES_PER_FOLDER]
-    lines = {path: digest for path, digest in files.seen.items() if not path.startswith(tuple(large))}
-    lines |= {folder: sources.folder_digest(files.seen, folder) for folder in large}
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(lines.items()))
+def pin(name: str, mirror: str, to: Path) -> None:
+    """Read the dataset from the mirror, whose files need not be the pinned ones, and write both files into `to`."""
+    if mirror == sources.EMBEDDED:
+        raise ItaMedError("the embedded sample is not to be pinned; name a mirror of real files")
+    files, report, module = build.open_files(name, mirror), Report(), build.builder(name)
+    for config, split, group in module.read(files, list(module.CONFIGS), report):
+        report.split(config, split).count(group)
+    lines = [f"{digest}  {path}\n" for path, digest in provenance.condense(files.seen).items()]
+    (to / sources.CHECKSUM_FILE).write_text("".join(lines), "utf-8")
+    provenance.write_json(to / provenance.COUNTS_FILE, provenance.counts(module.VERSION, report))
 
 
 if __name__ == "__main__":
-    dataset, mirror = sys.argv[1:]
-    (build.folder(dataset) / sources.CHECKSUM_FILE).write_text(checksums(dataset, mirror), "utf-8")
+    dataset, place = sys.argv[1:]
+    pin(dataset, place, provenance.folder(dataset))

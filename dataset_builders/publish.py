@@ -15,34 +15,28 @@ from typing import Any
 
 from ita_med import __version__, catalogue, sources, upload
 from ita_med.catalogue import Dataset
-from ita_med.dataset_builders import build
+from ita_med.dataset_builders import build, cards, provenance
+from ita_med.dataset_builders.jsonl import loads
 from ita_med.errors import DataError, ItaMedError
 
-REDISTRIBUTABLE = {
-    "Apache-2.0": "apache-2.0",
-    "Apache-2.0 (Hub card)": "apache-2.0",
-    "Apache-2.0 (README)": "apache-2.0",
-    "CC BY 4.0": "cc-by-4.0",
-    "CC BY-NC": "other",  # no version stated, and the Hub names none without one
-    "CC BY-NC 4.0": "cc-by-nc-4.0",
-    "CC BY-SA 4.0": "cc-by-sa-4.0",
-    "MIT": "mit",
-    "MIT (Hub card)": "mit",
-}
-"""Licence as the catalogue states it -> the Hub's identifier; whatever is not here is not redistributed.
+REDISTRIBUTABLE = frozenset(
+    [
+        "Apache-2.0",
+        "Apache-2.0 (Hub card)",
+        "Apache-2.0 (README)",
+        "CC BY 4.0",
+        "CC BY-NC",
+        "CC BY-NC 4.0",
+        "CC BY-SA 4.0",
+        "MIT",
+        "MIT (Hub card)",
+    ]
+)
+"""Licences, as the catalogue states them, that allow redistribution; access must be open besides.
 
 Not here on purpose: no licence stated, no derivatives (ND), statements that differ from place to place, and licences
-that were only inferred. Access must be open besides.
+that were only inferred.
 """
-
-TASK_CATEGORIES = {
-    "ner": "token-classification",
-    "arg": "token-classification",
-    "qa": "multiple-choice",
-    "corpus": "text-generation",
-}
-SYNTHETIC = "synthetic_sample"
-"""The warning that every build of an embedded sample reports in its README."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +122,11 @@ def _card(entry: Dataset, folder: Path, repo: str, sample: bool) -> str:
     readme = folder / "README.md"
     if not readme.is_file():
         raise ItaMedError(f'{entry.id}: no build in {folder.parent}: run "ita-med data build {entry.id} --out DIR"')
+    record = folder / provenance.RECORD_FILE
+    if not record.is_file():
+        raise ItaMedError(f'{entry.id}: {record} is missing: run "ita-med data build {entry.id}" again')
     text = readme.read_text("utf-8")
-    if (SYNTHETIC in text) != sample:
+    if (loads(record.read_text("utf-8"))["source"] == sources.EMBEDDED) != sample:
         raise ItaMedError(
             f"{entry.id}: {folder} is the synthetic sample, which never takes the name of the real dataset; "
             f"--sample publishes it as {repo}-sample"
@@ -143,12 +140,12 @@ def _card(entry: Dataset, folder: Path, repo: str, sample: bool) -> str:
             "to try programs on, under Apache-2.0. Nothing that is measured on it says anything about models or about "
             f"the real dataset, which is here: {entry.homepage} ({entry.licence})."
         )
-        return _with_metadata(text, entry, sample=True, before=[warning], after=after)
+        return _with_metadata(text, _of_a_sample(entry), before=[warning], after=after)
     licence = f"A conversion of upstream's files, redistributed under upstream's licence: {entry.licence}."
     if not entry.commercial:
         licence += " As a whole it is for non-commercial use only, even where single documents allow more."
     after += ["## Licence", "", licence, "", *upstream_version(entry)]
-    return _with_metadata(text, entry, after=after)
+    return _with_metadata(text, {}, after=after)
 
 
 def _check_parquet(name: str, folder: Path) -> list[str]:
@@ -190,12 +187,9 @@ def _stale(name: str, others: list[str], views: set[str]) -> list[str]:
 
 def builder_card(entry: Dataset, withheld: str) -> str:
     """The README of a repository without data: what the dataset is, why it is not here, how to build it."""
-    card = build.folder(entry.id) / "card.md"
     config = next(iter(build.builder(entry.id).CONFIGS))
     commands = [f"ita-med data pull {entry.id}", f"ita-med data build {entry.id} --out data"]
-    lines = [
-        f"# {entry.name}: builder card",
-        "",
+    before = [
         f"> **No data here.** This dataset may not be redistributed ({withheld}). Get the files from upstream, "
         f"{entry.homepage}, and build it on your own machine:",
         "",
@@ -203,20 +197,9 @@ def builder_card(entry: Dataset, withheld: str) -> str:
         "",
         f'```python\nimport ita_med\n\nita_med.load_dataset("{entry.id}", "{config}")\n```',
         "",
-        build.UNVERIFIED_NOTE if entry.status == "unverified" else "",
-        entry.note,
-        "",
-        f"Licence: {entry.licence}. Access: {entry.access}. Origin: {entry.origin}. Upstream: {entry.homepage}",
-        "",
-        card.read_text("utf-8") if card.is_file() else "",
-        *upstream_version(entry),
-        "",
-        "## Citation",
-        "",
-        entry.citation,
-        "",
     ]
-    return _with_metadata("\n".join(["---", "language: it", "viewer: false", "---", *lines]), entry, withheld=True)
+    changes = {"viewer": False, "license": "other", "license_name": entry.licence, "license_link": entry.homepage}
+    return _with_metadata(cards.card(entry.id), changes, before=before, after=upstream_version(entry))
 
 
 def upstream_version(entry: Dataset) -> list[str]:
@@ -246,28 +229,25 @@ def _source(source: sources.Source) -> str:
             return source.url
 
 
+def _of_a_sample(entry: Dataset) -> dict[str, Any]:
+    """The Hub's metadata in which a synthetic sample differs from the dataset; ours, so under our licence."""
+    return {
+        "license": "apache-2.0",
+        "license_name": None,
+        "license_link": None,
+        "pretty_name": f"{entry.name} (synthetic sample)",
+        "tags": ["medical", "clinical", "ita-med", "synthetic"],
+    }
+
+
 def _with_metadata(
-    readme: str,
-    entry: Dataset,
-    *,
-    sample: bool = False,
-    withheld: bool = False,
-    before: Sequence[str] = (),
-    after: Sequence[str] = (),
+    readme: str, changes: dict[str, Any], *, before: Sequence[str] = (), after: Sequence[str] = ()
 ) -> str:
-    """The README with the Hub's metadata (licence, name, tags, task categories) and lines before and after it."""
+    """The card with some of the Hub's metadata changed (None: left out), and lines before and after its text."""
     from huggingface_hub import RepoCard
 
     card = RepoCard(readme)
-    licence = "other" if withheld else "apache-2.0" if sample else REDISTRIBUTABLE[entry.licence]
-    metadata: dict[str, Any] = {"license": licence}
-    if licence == "other":
-        metadata |= {"license_name": entry.licence, "license_link": entry.homepage}
-    metadata["pretty_name"] = entry.name + (" (synthetic sample)" if sample else "")
-    metadata["tags"] = ["medical", "clinical", "ita-med", *(["synthetic"] if sample else [])]
-    if categories := sorted({TASK_CATEGORIES[f] for f in entry.families if f in TASK_CATEGORIES}):
-        metadata["task_categories"] = categories
-    for key, value in metadata.items():
+    for key, value in changes.items():
         setattr(card.data, key, value)
     card.text = "\n".join([*before, card.text.strip("\n"), "", *after]).rstrip("\n") + "\n"
     return f"{card}"

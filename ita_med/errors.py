@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+MAX_MESSAGE = 1000
+"""A message quotes bad input, which may be one line of 100 MB: its middle is left out."""
+
 
 class ItaMedError(Exception):
     """A user's mistake or a bad input file: which file and record, what was expected, what to do next."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[: MAX_MESSAGE // 2]} […] {message[-MAX_MESSAGE // 2 + 5 :]}"
+        printable = "".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in message)
+        super().__init__(" ".join(printable.split()))
 
 
 class DataError(ItaMedError):

@@ -39,6 +39,11 @@ BROKEN_ARCHIVE = (
 )  # fmt: skip
 MAX_FILE_BYTES = 2**30
 """No upstream file comes near 1 GiB; a larger archive member is refused before it is read."""
+MAX_FOUND_BYTES = 2**32
+"""What one pattern may bring into memory at once."""
+MAX_RATIO, FREE_BYTES = 200, 2**23
+"""Text shrinks to a tenth or so, XML to a thirtieth: beyond 8 MiB, 200 times the packed size is an attack or damage."""
+MAX_MEMBERS = 10**6
 
 GITHUB_FILES = "https://raw.githubusercontent.com"
 GITHUB_ARCHIVES = "https://codeload.github.com"
@@ -135,7 +140,14 @@ class Files:
         The pattern is a path whose last part may hold wildcards. Archives are looked into only where no plain file
         matches.
         """
-        return sorted(self.each(pattern, required=required))
+        found, size = [], 0
+        for path, content in self.each(pattern, required=required):
+            found.append((path, content))
+            if (size := size + len(content)) > MAX_FOUND_BYTES:
+                raise SourceError(
+                    f"{self.dataset}: {pattern} matches more than {MAX_FOUND_BYTES:,} bytes; get it again"
+                )
+        return sorted(found)
 
     def each(self, pattern: str, *, required: bool = True) -> Iterator[tuple[str, bytes]]:
         """The same one by one, in no order: for more files than memory should hold at once."""
@@ -209,6 +221,8 @@ class Files:
     def _readable(self, name: str) -> Iterator[None]:
         try:
             yield
+        except SourceError as error:
+            raise SourceError(f"{self.dataset}: {error}; get it again") from error
         except BROKEN_ARCHIVE as error:
             raise SourceError(f"{self.dataset}: {name} cannot be read ({error}); get it again") from error
 
@@ -225,9 +239,11 @@ def _inside(name: str, pattern: str) -> str | None:
 
 def _open_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
     with zipfile.ZipFile(archive) as opened:
+        _check_members(archive, len(opened.infolist()))
         for info in opened.infolist():
             if (path := match(info.filename)) and not info.is_dir():
                 _check_size(archive, info.filename, info.file_size)
+                _check_ratio(archive, info.filename, info.file_size, info.compress_size)
                 yield path, cast(Callable[[], BinaryIO], partial(opened.open, info))
 
 
@@ -238,20 +254,37 @@ def _read_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tup
 
 
 def _read_tar(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
+    packed = archive.stat().st_size
     with tarfile.open(archive) as opened:
-        for info in opened:
+        for number, info in enumerate(opened, 1):
+            _check_members(archive, number)
+            _check_ratio(archive, info.name, info.offset_data + info.size, packed)
             if info.isfile() and (path := match(info.name)):
                 _check_size(archive, info.name, info.size)
                 content = opened.extractfile(info)
                 assert content is not None
                 yield path, content.read()
-        while opened.fileobj is not None and opened.fileobj.read(2**20):
-            pass  # to its end: only there are the checksums of .gz and .xz verified
+        rest = opened.offset
+        while opened.fileobj is not None and (chunk := opened.fileobj.read(2**20)):
+            # to its end: only there are the checksums of .gz and .xz verified
+            _check_ratio(archive, "its end", rest := rest + len(chunk), packed)
 
 
 def _check_size(archive: Path, member: str, size: int) -> None:
     if size > MAX_FILE_BYTES:
         raise SourceError(f"{archive.name}: {member} would unpack to {size:,} bytes, more than {MAX_FILE_BYTES:,}")
+
+
+def _check_ratio(archive: Path, member: str, size: int, packed: int) -> None:
+    if size > FREE_BYTES and size > MAX_RATIO * packed:
+        raise SourceError(
+            f"{archive.name}: {member} would unpack from {packed:,} to {size:,} bytes, more than {MAX_RATIO} times"
+        )
+
+
+def _check_members(archive: Path, number: int) -> None:
+    if number > MAX_MEMBERS:
+        raise SourceError(f"{archive.name}: more than {MAX_MEMBERS:,} members")
 
 
 def resolve(

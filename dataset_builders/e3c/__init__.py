@@ -11,6 +11,7 @@ Quirks    28 documents of layer 1 are annotated for disorders alone and 57 have 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -238,6 +239,7 @@ def _record(content: bytes, path: str) -> dict[str, Any]:
     name = path.rsplit("/", 1)[-1]
     try:
         # orjson keeps the last of repeated keys: a file with more colons than keys is read strictly, and slowly.
+        content = content.removeprefix(BOM_UTF8)
         usual = content.count(b'":') == len(COLLECTION_KEYS)
         record = orjson.loads(content) if usual else jsonl.loads(iob.decode(content, f"e3c: {name}"))
     except (ValueError, RecursionError) as error:

@@ -414,7 +414,7 @@ BAD: dict[str, tuple[str, Damage, list[str]]] = {
     "questions: cut": ("psycology_dataset", halve(JSONL), [JSONL, "not JSON"]),
     "questions: Latin-1": ("psycology_dataset", write(JSONL, '{"text": "è"}'.encode("latin-1")), ["line 1", "UTF-8"]),
     "questions: NaN": ("psycology_dataset", write(JSONL, b'{"text": NaN}'), ["line 1", "NaN"]),
-    "questions: nothing": ("psycology_dataset", write(JSONL, b"\n"), ["no examples", JSONL]),
+    "questions: nothing": ("psycology_dataset", write(JSONL, b"\n"), ["holds no rows", JSONL]),
     "sheets: another format": ("synth_emerg", other_table("a.json", b"{}"), ["data/a.json", ".parquet or .jsonl"]),
     "sheets: another column": ("synth_emerg", other_table("a.jsonl", b'{"tokens": []}'), ["line 1", "tokens"]),
     "sheets: Latin-1": ("synth_emerg", write(SHEET_1, "è".encode("latin-1")), [SHEET_1, "UTF-8"]),

@@ -201,7 +201,7 @@ def cases(name: str) -> dict[str, tuple[Damage, list[str]]]:
     split = "validation" if name == "medmcqa_ita" else "train"
     return {
         "truncated": (half(path), [path, "not JSON"]),
-        "empty": (lambda root: (root / path).write_bytes(b""), [f"questions/{split} has no examples", path]),
+        "empty": (lambda root: (root / path).write_bytes(b""), ["holds no rows", path]),
         "unknown column": (change(path, 3, lingua="it"), [*third, '"lingua"', option]),
         "missing column": (change(path, 3, remove="cop"), [*third, '"cop" is missing']),
         "gold 4": (change(path, 3, cop=4), [*third, '"cop" is 4', "0 to 3"]),

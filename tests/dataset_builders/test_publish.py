@@ -81,7 +81,7 @@ def test_published_rows_are_the_built_rows(
     import json
 
     said = hub_client.ok("data", "push", NAME, "--to", org, "--mirror", mirror, "--revision-tag", "v1")
-    assert said.startswith(f"{REPO}: 11 files")
+    assert said.startswith(f"{REPO}: 12 files")
     assert len(titles(hub)) == 1
     hub_client.ok("data", "build", NAME, "--out", tmp_path / "out", "--mirror", mirror)
     wanted: dict[str, dict[str, str]] = {}
@@ -98,7 +98,7 @@ def test_published_rows_are_the_built_rows(
         assert ran.code == 0, ran.err
         assert len(ran.out.splitlines()) == 10
     metadata, text = card(hub)
-    assert (metadata["license"], metadata["language"]) == ("cc-by-4.0", "it")
+    assert (metadata["license"], metadata["language"]) == ("cc-by-4.0", ["it"])
     assert "https://doi.org/10.5281/zenodo.10948354" in text
     assert "no pinned checksum" in text
     assert "non-commercial" not in text
@@ -147,14 +147,14 @@ def test_another_build_is_one_commit_of_what_changed(hub: Hub, org: str, hub_cli
     assert before.keys() - after.keys() == {"gone/test-00000-of-00001.parquet"}
     changed = {path for path in after if after[path] != before[path]}
     views = {f"{config}/train-00000-of-00001.parquet" for config in ("drugtemist", "drugtemist_passages")}
-    assert views <= changed <= views | {"README.md"}
+    assert views <= changed <= views | {"README.md", "croissant.json"}
     assert len(titles(hub)) == 3
 
 
 def test_a_dry_run_writes_nothing(hub: Hub, org: str, hub_client: Client, mirror: Path) -> None:
     push = ("data", "push", NAME, "--to", org, "--mirror", mirror)
     said = hub_client.ok(*push, "--dry-run")
-    assert "would commit 11 files" in said
+    assert "would commit 12 files" in said
     assert "+ cardioccc/test-00000-of-00001.parquet" in said
     assert not hub.repos
     hub_client.ok(*push)
@@ -249,7 +249,7 @@ def built(mirror: Path, tmp_path: Path) -> Path:
 
 def test_a_build_is_taken_as_it_is(hub: Hub, org: str, hub_client: Client, built: Path) -> None:
     (built / NAME / "appunti.txt").write_text("non pubblicare")
-    assert "11 files" in hub_client.ok("data", "push", NAME, "--to", org, "--built", built)
+    assert "12 files" in hub_client.ok("data", "push", NAME, "--to", org, "--built", built)
     assert "no new commit" in hub_client.ok("data", "push", NAME, "--to", org, "--built", built / NAME)
     assert "appunti.txt" not in files_of(hub)
 
@@ -391,7 +391,7 @@ TROUBLE = {
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_trouble_that_passes(hub: Hub, org: str, hub_client: Client, mirror: Path, trouble: str) -> None:
     hub.faults = [Fault(**vars(TROUBLE[trouble]))]
-    name, files = (NAME, 11) if "upload" in trouble else ("imb_mcqa", 1)
+    name, files = (NAME, 12) if "upload" in trouble else ("imb_mcqa", 1)
     said = hub_client.ok("data", "push", name, "--to", org, "--mirror", mirror, "--revision-tag", "v1")
     assert hub.faults[0].times == 0
     assert list(hub.repos["datasets", f"clinica/{name}"].tags) == ["v1"]
@@ -492,7 +492,7 @@ def test_kill_while_a_file_is_uploaded(hub: Hub, org: str, hub_client: Client, m
     hub_client.ok(*push)
     assert len(puts(hub)) == 1
     assert len(titles(hub)) == 1
-    assert len(files_of(hub)) == 11
+    assert len(files_of(hub)) == 12
 
 
 @pytest.mark.slow
@@ -530,7 +530,7 @@ def test_a_hub_that_is_restarted_meanwhile(mirror: Path, tmp_path: Path) -> None
     second[0].stop()
     assert process.returncode == 0, ended
     assert len(titles(second[0])) == 1
-    assert len(files_of(second[0])) == 11
+    assert len(files_of(second[0])) == 12
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

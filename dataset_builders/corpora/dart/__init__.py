@@ -65,6 +65,8 @@ def _rows(content: BinaryIO, where: str) -> Iterator[tuple[str, list[str]]]:
             )
         yield where, header
         while (row := next(rows, None)) is not None:
+            if any("\0" in cell for cell in row):
+                raise DataError(f"{where}, line {rows.line_num} holds a NUL, which no text holds; get the file again")
             yield f"{where}, line {rows.line_num}", row
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{where}, line {rows.line_num} is no CSV in UTF-8 ({error}); get the file again") from error
