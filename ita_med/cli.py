@@ -40,9 +40,11 @@ def _root(
 @cache
 def _add_rooms() -> None:
     from ita_med.dataset_builders import cli as data
+    from ita_med.dataset_builders.corpora import cli as corpus
     from ita_med.tasks import cli as tasks
 
     app.add_typer(data.app, name="data")
+    app.add_typer(corpus.app, name="corpus")
     app.add_typer(tasks.app, name="tasks")
     for name, command in tasks.TOP_LEVEL.items():
         app.command(name)(command)

@@ -1,1 +1,1 @@
-"""Text for pre-training: one folder per corpus."""
+"""Corpora for pre-training: builders of texts (one folder each) and the pipeline that cleans and de-duplicates them."""

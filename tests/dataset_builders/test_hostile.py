@@ -386,6 +386,8 @@ def test_hostile_parquet_is_refused(attack: Any, name: str, title: str) -> None:
 
 
 def text_columns(name: str, path: str) -> bool:
+    if name == "qa_mediche":
+        return False  # its texts are nested; those at the top are notes on a dialogue
     if path.endswith(".parquet"):
         return True
     line = (build.folder(name) / "sample" / path).read_text("utf-8").split("\n")[0]
