@@ -71,7 +71,7 @@ def labelled_views(training: bool) -> Iterator[tuple[str, str, str, bool]]:
     """(dataset, config, split or "*", evaluation) of what the corpus is compared with."""
     evaluated = {(t.dataset, t.config, t.eval_split) for t in catalogue.tasks()}
     for entry in catalogue.datasets():
-        if entry.status == "planned":
+        if not entry.has_builder:
             continue
         for config, schema in build.builder(entry.id).CONFIGS.items():
             if schema == "text":
@@ -105,8 +105,7 @@ def build_index(settings: Decontaminate, mirror: str | None, out: Path) -> None:
     units: list[Unit] = []
     texts: list[str] = []
     checked: dict[str, dict[str, Any]] = {}
-    missing: dict[str, str] = {t.dataset: "no builder yet" for t in catalogue.tasks()}
-    missing |= {d.id: "no builder yet" for d in catalogue.datasets() if d.families != ["corpus"]}
+    missing = {d.id: d.reason or "no builder yet" for d in catalogue.datasets() if d.families != ["corpus"]}
     wanted: dict[str, set[tuple[str, str, bool]]] = defaultdict(set)
     for name, config, split, evaluation in labelled_views(settings.training):
         wanted[name].add((config, split, evaluation))
@@ -120,10 +119,11 @@ def build_index(settings: Decontaminate, mirror: str | None, out: Path) -> None:
                     if (not evaluation and (config, "*", False) not in views) or isinstance(examples[0], TextExample):
                         continue
                     view = f"{name}/{config}/{split}"
-                    for key, text in documents(examples).items():
+                    found = documents(examples)
+                    for key, text in found.items():
                         units.append(Unit(view, key, evaluation))
                         texts.append(text)
-                    checked[view] = {"documents": len(documents(examples)), "evaluation": evaluation}
+                    checked.setdefault(view, {"documents": 0, "evaluation": evaluation})["documents"] += len(found)
                     if files.kind == sources.EMBEDDED:
                         checked[view]["synthetic"] = True
         except (ItaMedError, OSError) as error:

@@ -81,7 +81,7 @@ def text_views() -> list[str]:
     """ "DATASET:CONFIG" of every view of the catalogue whose schema is `text`."""
     from ita_med.dataset_builders.build import builder
 
-    ready = [d.id for d in catalogue.datasets() if d.status != "planned"]
+    ready = [d.id for d in catalogue.datasets() if d.has_builder]
     return [f"{name}:{c}" for name in ready for c, schema in builder(name).CONFIGS.items() if schema == "text"]
 
 
