@@ -16,6 +16,7 @@ from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 from ita_med.schema import Example
 from ita_med.tasks import choice, forms, relations, spans
+from ita_med.tasks.json_schema import Schema
 from ita_med.tasks.scoring import metrics as m
 
 FAMILY_MODULES: dict[str, ModuleType] = {"ner": spans, "arg": spans, "re": relations, "crf": forms, "qa": choice}
@@ -110,6 +111,11 @@ class TaskData:
     def prompt(self, example: Example) -> str:
         text: str = self.module.prompt(self.setting, example)
         return text
+
+    def schema(self, example: Example) -> Schema:
+        """The JSON schema of the answers to this example, for constrained decoding."""
+        found: Schema = self.module.schema(self.setting, example)
+        return found
 
     def gold(self, example: Example) -> Answer:
         answer: Answer = self.module.gold(self.setting, example)

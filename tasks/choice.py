@@ -16,6 +16,7 @@ import numpy as np
 from ita_med.catalogue import Task
 from ita_med.schema import LETTERS, ChoiceExample, Example
 from ita_med.tasks.json_answer import first_object
+from ita_med.tasks.json_schema import Schema, one_of, record
 from ita_med.tasks.scoring import counts as c
 from ita_med.tasks.scoring import metrics as m
 
@@ -47,6 +48,12 @@ def prompt(s: Setting, example: Example) -> str:
     context = f"Contesto: {c.fold(example.context)}\n" if example.context else ""
     options = "\n".join(f"{letter}) {c.fold(o)}" for letter, o in zip(LETTERS, example.options, strict=False))
     return f"{context}Domanda: {c.fold(example.question)}\n{options}\nRisposta:"
+
+
+def schema(s: Setting, example: Example) -> Schema:
+    """The JSON schema of the answer: the letters of this question's options."""
+    assert isinstance(example, ChoiceExample)
+    return record({KEY: one_of(list(LETTERS[: len(example.options)]))})
 
 
 def gold(s: Setting, example: Example) -> Answer:

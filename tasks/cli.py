@@ -66,6 +66,12 @@ def evaluate(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0, mps; default: the model type's own.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N documents; never for submission.")] = None,
     seed: Annotated[int, typer.Option(help="For models that draw.")] = 0,
+    constrained: Annotated[
+        bool, typer.Option("--constrained", help="Constrained decoding: every answer has the form that was asked for.")
+    ] = False,
+    verbatim: Annotated[
+        bool, typer.Option("--verbatim", help="The same, and mentions are words of the text (hf only).")
+    ] = False,
     mirror: Mirror = None,
     json: Json = False,
 ) -> None:
@@ -75,6 +81,7 @@ def evaluate(
     from ita_med.tasks.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)
+    run.constrained = "verbatim" if verbatim else "schema" if constrained else ""
     results = run_model(run, [name.strip() for name in tasks.split(",") if name.strip()], out, mirror)
     if json:
         print_json(results)

@@ -26,12 +26,17 @@ from ita_med.tasks import predictions
 from ita_med.tasks.benchmark import TaskData, available, load
 
 YAML_FOLDER = Path(__file__).parent / "lm_eval"
+CHAT_TEMPLATE_ARGS = {"date_string": "26 Jul 2024", "enable_thinking": False}
+"""What makes chat prompts the same every day: Llama-3.2 prints a date, Qwen3 may think. Others ignore it."""
 PACKAGES = ("lm_eval", "datasets", "transformers", "torch", "vllm", "numpy", "scikit-learn")
 
 
 @dataclasses.dataclass
 class Run:
-    """What `ita-med eval` was asked; written to the manifest as it is."""
+    """What `ita-med eval` was asked; written to the manifest as it is.
+
+    constrained: "", or one of `ita_med.tasks.decoding.grammar.KINDS`.
+    """
 
     model: str
     model_args: str = ""
@@ -41,6 +46,7 @@ class Run:
     batch_size: str = "1"
     device: str | None = None
     seed: int = 0
+    constrained: str = ""
 
 
 def expand(names: list[str]) -> tuple[list[str], bool]:
@@ -100,13 +106,19 @@ def generate(run: Run, loaded: list[TaskData], mirror: str | None) -> dict[str, 
         os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is first imported
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
+    from lm_eval.utils import simple_parse_args_string
 
     _check_model_type(run.model)
-    metadata = {"mirror": mirror} if mirror else {}
+    model_args: dict[str, Any] = simple_parse_args_string(run.model_args)
+    metadata = ({"mirror": mirror} if mirror else {}) | constrained_metadata(run, model_args)
+    if run.apply_chat_template and run.model in ("hf", "vllm"):
+        model_args.setdefault("chat_template_args", dict(CHAT_TEMPLATE_ARGS))
+        if run.model == "vllm":  # lm-eval's vllm drops it from the template's arguments and has its own
+            model_args.setdefault("enable_thinking", False)
     manager = TaskManager(include_path=str(YAML_FOLDER), include_defaults=False, metadata=metadata)
     output = simple_evaluate(
         model=run.model,
-        model_args=run.model_args or None,
+        model_args=model_args or None,
         tasks=[data.task.id for data in loaded],
         num_fewshot=run.num_fewshot,
         batch_size=run.batch_size,
@@ -123,6 +135,15 @@ def generate(run: Run, loaded: list[TaskData], mirror: str | None) -> dict[str, 
         sys.exit(0)
     samples = output["samples"]
     return {data.task.id: [(row["doc"]["id"], row["resps"][0][0]) for row in samples[data.task.id]] for data in loaded}
+
+
+def constrained_metadata(run: Run, model_args: dict[str, Any]) -> dict[str, Any]:
+    """What tells our tasks inside lm-eval to constrain the answers, and how; empty for a free run."""
+    if not run.constrained:
+        return {}
+    from ita_med.tasks.decoding import routes
+
+    return model_args | {"structured": routes.of_model(run.model), "constraint": run.constrained}
 
 
 def _check_model_type(name: str) -> None:
@@ -179,7 +200,7 @@ def _manifest(run: Run, loaded: list[TaskData], left_out: dict[str, str], second
     return {
         "model": Path(name).name if Path(name).is_absolute() else name,
         "revision": arguments.get("revision", ""),
-        "method": "floor" if run.model == "baseline" else f"{run.num_fewshot}-shot" if run.num_fewshot else "zero-shot",
+        "method": _method(run),
         "run": dataclasses.asdict(run) | {"model_args": _without_paths(run.model_args)},
         "benchmark_version": BENCHMARK_VERSION,
         "data": {data.task.id: data.provenance for data in loaded},
@@ -189,6 +210,14 @@ def _manifest(run: Run, loaded: list[TaskData], left_out: dict[str, str], second
         "hardware": {"machine": platform.machine(), "system": platform.system(), "cpus": os.cpu_count()},
         "seconds": round(seconds, 2),
     }
+
+
+def _method(run: Run) -> str:
+    """ "4-shot + CD": shots, and whether decoding was constrained."""
+    if run.model == "baseline":
+        return "floor"
+    shots = f"{run.num_fewshot}-shot" if run.num_fewshot else "zero-shot"
+    return f"{shots} + {'verbatim CD' if run.constrained == 'verbatim' else 'CD'}" if run.constrained else shots
 
 
 def _without_paths(model_args: str) -> str:

@@ -17,12 +17,15 @@ import numpy as np
 from ita_med.catalogue import Task
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, Example, FormExample, Item
 from ita_med.tasks.json_answer import first_object
+from ita_med.tasks.json_schema import Schema, one_of, record, string
 from ita_med.tasks.scoring import counts as c
 from ita_med.tasks.scoring import metrics as m
 from ita_med.tasks.spans import clean
 
 Answer = dict[str, Any]
 KEY = "scheda"
+LONGEST_VALUE = 64
+"""Characters of a free value ("241.000/mm3"), twice the longest one seen: numbers too must come to an end."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,18 @@ def prompt(s: Setting, example: Example) -> str:
     assert isinstance(example, FormExample)
     listed = "" if s.form else "Voci della scheda:\n" + "\n".join(_line(item) for item in example.items) + "\n"
     return f"Testo: {clean(example.text)}\n{listed}Risposta:"
+
+
+def schema(s: Setting, example: Example) -> Schema:
+    """The JSON schema of the answer: the form's items in their order, each of which may be absent (unknown)."""
+    assert isinstance(example, FormExample)
+    values = {item.name: [option for option in item.options if option not in UNKNOWN_VALUES] for item in example.items}
+    items = {
+        item.name: one_of(values[item.name]) if item.kind == "categorical" else string(LONGEST_VALUE)
+        for item in example.items
+        if values[item.name] or item.kind != "categorical"
+    }
+    return record({KEY: record(items, optional=True)})
 
 
 def gold(s: Setting, example: Example) -> Answer:

@@ -16,6 +16,7 @@ from lm_eval.api.samplers import ContextSampler
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.schema import LETTERS, ChoiceExample
 from ita_med.tasks.benchmark import TaskData, available, load
 from ita_med.tasks.scoring import metrics as m
 
@@ -99,6 +100,31 @@ def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
         values[name] = row
         values[f"{name}_stderr"] = row
     return values | {"synthetic_data": float(data.source == sources.EMBEDDED)}
+
+
+def choices(doc: dict[str, Any]) -> list[str]:
+    """`doc_to_choice`: the answers to a question, one per option, as a model should write them."""
+    data = of(doc)
+    example = _example(data, doc)
+    return [data.render({"choice": letter}) for letter in LETTERS[: len(example.options)]]
+
+
+def right_choice(doc: dict[str, Any]) -> int:
+    """`doc_to_target`: which of `choices` is right."""
+    return choices(doc).index(doc["target"])
+
+
+def process_choices(doc: dict[str, Any], results: list[tuple[float, bool]]) -> dict[str, Any]:
+    """The counts of the likeliest answer; of two that are as likely, the first."""
+    likelihoods = [likelihood for likelihood, _ in results]
+    return process_results(doc, [choices(doc)[likelihoods.index(max(likelihoods))]])
+
+
+def _example(data: TaskData, doc: dict[str, Any]) -> ChoiceExample:
+    """The question of a document, or of a shot."""
+    found = data.by_id.get(doc["id"]) or next(shot for shot in data.shots if shot.id == doc["id"])
+    assert isinstance(found, ChoiceExample)
+    return found
 
 
 def _value(name: str, rows: list[Row]) -> float:

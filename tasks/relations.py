@@ -15,9 +15,10 @@ import numpy as np
 from ita_med.catalogue import Task
 from ita_med.schema import Example, RelationExample
 from ita_med.tasks.json_answer import first_object
+from ita_med.tasks.json_schema import Schema, array, most_mentions, one_of, power_of_two, record, string
 from ita_med.tasks.scoring import counts as c
 from ita_med.tasks.scoring import metrics as m
-from ita_med.tasks.spans import clean
+from ita_med.tasks.spans import LONGEST_ENTITY, clean
 from ita_med.tasks.words import RELATION_WORDS, RelationWords
 
 Answer = dict[str, Any]
@@ -59,6 +60,15 @@ def instruction(s: Setting) -> str:
 def prompt(s: Setting, example: Example) -> str:
     assert isinstance(example, RelationExample)
     return f"Testo: {clean(example.text)}\nRisposta:"
+
+
+def schema(s: Setting, example: Example) -> Schema:
+    """The JSON schema of the answer; no mention is longer than the text, or than 256 characters."""
+    assert isinstance(example, RelationExample)
+    mention = string(min(power_of_two(max(len(c.fold(example.text)), 1)), LONGEST_ENTITY))
+    label = {} if s.one_label else {LABEL_KEY: one_of(list(s.words.labels.values()))}
+    row = record({s.words.head[0]: mention} | label | {s.words.tail[0]: mention})
+    return record({LIST_KEY: array(row, most_mentions(example.text))})
 
 
 def gold(s: Setting, example: Example) -> Answer:

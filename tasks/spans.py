@@ -15,11 +15,13 @@ import numpy as np
 from ita_med.catalogue import Task
 from ita_med.schema import Example, RelationExample, SpanExample
 from ita_med.tasks.json_answer import first_object
+from ita_med.tasks.json_schema import Schema, array, most_mentions, power_of_two, record, string
 from ita_med.tasks.scoring import counts as c
 from ita_med.tasks.scoring import metrics as m
 from ita_med.tasks.words import SPAN_WORDS
 
 Answer = dict[str, Any]
+LONGEST_ENTITY, LONGEST_ARGUMENT = 256, 1024
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ def prompt(s: Setting, example: Example) -> str:
 def clean(text: str) -> str:
     """The text as the model reads it: white space folded within lines, no empty lines."""
     return "\n".join(line for line in (c.fold(line) for line in text.splitlines()) if line)
+
+
+def schema(s: Setting, example: Example) -> Schema:
+    """The JSON schema of the answer: per category at most one entity per two words, one argument per eight.
+
+    No mention is longer than the text. The longest entity seen has 77 characters, the longest argument 630.
+    """
+    assert isinstance(example, SpanExample)
+    words, longest = (8, LONGEST_ARGUMENT) if s.argumentation else (2, LONGEST_ENTITY)
+    mention = string(min(power_of_two(max(len(c.fold(example.text)), 1)), longest))
+    return record({word: array(mention, most_mentions(example.text, words)) for word, _ in s.words.values()})
 
 
 def gold(s: Setting, example: Example) -> Answer:

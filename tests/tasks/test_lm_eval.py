@@ -175,10 +175,10 @@ def test_a_group_reaches_each_of_its_tasks_once(name: str) -> None:
 
 
 def test_every_ready_task_has_a_yaml_and_the_other_way_round() -> None:
-    names = manager().all_tasks
+    names = [name for name in manager().all_tasks if not name.endswith("_loglikelihood")]
     assert sorted(set(names) - set(GROUPS)) == sorted(READY)
     assert set(GROUPS) <= set(names)
-    own = {path.name for path in FOLDER.glob("*.yaml") if not path.name.startswith("_")}
+    own = {path.name for path in FOLDER.glob("*.yaml") if not path.name.startswith("_") and "_loglik" not in path.name}
     assert own == {f"{name.removeprefix('ita_med_')}.yaml" for name in READY}
 
 
