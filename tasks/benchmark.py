@@ -140,6 +140,11 @@ class TaskData:
         row: list[float] = self.module.count(self.setting, example, answer)
         return row
 
+    def headline(self, counts: m.Array) -> m.Array:
+        """Numerator and denominator (…, 2) of the score, from counts (…, columns)."""
+        parts: m.Array = self.module.headline(self.setting, counts)
+        return parts
+
     def score(self, answers: dict[str, Answer | None]) -> Scores:
         """Score answers by example id; an absent answer counts as wrong and as missing."""
         counts = np.array([self.count(e, answers.get(e.id)) for e in self.examples], dtype=float)

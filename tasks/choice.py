@@ -102,6 +102,11 @@ def count(s: Setting, example: Example, answer: Answer | None) -> list[float]:
     return [1, answer is None, right, answer is not None and choice is None]
 
 
+def headline(s: Setting, counts: m.Array) -> m.Array:
+    """Numerator and denominator (…, 2) of the score, accuracy over all questions."""
+    return counts[..., [2, 0]]
+
+
 def metrics(s: Setting) -> dict[str, m.Metric]:
     """Columns: questions, failures, right answers, abstentions. An abstention is wrong in the headline score."""
 
@@ -109,7 +114,7 @@ def metrics(s: Setting) -> dict[str, m.Metric]:
         return lambda sums: sums[..., column] / np.maximum(sums[..., 0], 1)
 
     return {
-        "score": per_question(2),
+        "score": lambda sums: m.ratio(headline(s, sums)),
         "accuracy_answered": lambda sums: sums[..., 2] / np.maximum(sums[..., 0] - sums[..., 1] - sums[..., 3], 1),
         "abstained": per_question(3),
         "parse_failure": per_question(1),

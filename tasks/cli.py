@@ -91,7 +91,9 @@ def evaluate(
 
 
 def score(
-    run: Annotated[Path | None, typer.Argument(help="A submission folder: all its predictions are scored.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="A submission folder, or a folder of TASK.jsonl or of lm-eval's samples.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Score one predictions file: its task.")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="JSON Lines of {id, answer} or {id, raw}, or lm-eval's samples_*.jsonl.")
@@ -102,33 +104,41 @@ def score(
 ) -> None:
     """Score predictions from scratch: no model, no lm-eval."""
     from ita_med.errors import ItaMedError
+    from ita_med.tasks import predictions as reader
 
     if (run is None) == (task is None or predictions is None):
         raise ItaMedError("give a submission folder, or --task TASK --predictions FILE")
-    if run is not None:
-        from ita_med.tasks.evaluate import score_folder
-
-        results = score_folder(run, mirror=mirror, strict=strict)
-        if json:
-            print_json(results)
-        else:
-            for name, scored in results["tasks"].items():
-                _print_scores(name, scored)
+    if run is None:
+        assert task is not None
+        assert predictions is not None
+        files = {task: predictions}
+    else:
+        files, older = reader.files(run)
+        for name in older:
+            typer.echo(f"ita-med: {name} left aside: there is a newer one", err=True)
+    scored = reader.score_files(files, mirror, strict=strict)
+    for name, path in files.items():
+        _warn(path, scored[name])
+    if json:
+        print_json(_as_results(scored) if run is not None else next(iter(scored.values())))
         return
-    from ita_med.tasks import predictions as reader
-    from ita_med.tasks.benchmark import load
+    for scores in scored.values():
+        _print_scores(scores["task"], scores)
 
-    assert task is not None
-    assert predictions is not None
-    scores = reader.score(predictions, load(task, mirror), strict=strict).as_dict()
+
+def _as_results(scored: dict[str, Any]) -> dict[str, Any]:
+    """All tasks of a folder, in the form of results.json."""
+    from ita_med import BENCHMARK_VERSION, sources
+
+    synthetic = any(scores["data"] == sources.EMBEDDED for scores in scored.values())
+    return {"benchmark_version": BENCHMARK_VERSION, "synthetic": synthetic, "limited": False, "tasks": scored}
+
+
+def _warn(path: Path, scores: dict[str, Any]) -> None:
     for kind in ("missing", "unknown", "duplicate"):
         if scores[kind]:
-            message = f'{predictions}: {len(scores[kind])} {kind} ids, the first is "{scores[kind][0]}"'
+            message = f'{path}: {len(scores[kind])} {kind} ids, the first is "{scores[kind][0]}"'
             typer.echo(f"ita-med: {message}", err=True)
-    if json:
-        print_json(scores)
-    else:
-        _print_scores(scores["task"], scores)
 
 
 def _print_scores(name: str, scores: dict[str, Any]) -> None:
@@ -139,22 +149,45 @@ def _print_scores(name: str, scores: dict[str, Any]) -> None:
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Submission folders.")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="Submission folders.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The run that deltas refer to: its folder, model or method; default: the first.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, html or json.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write to this file; default: print.")] = None,
+    id_only: Annotated[bool, typer.Option("--id-only", help="In-distribution tasks only.")] = False,
+    ood_only: Annotated[bool, typer.Option("--ood-only", help="Out-of-distribution tasks only.")] = False,
+    reference: Annotated[bool, typer.Option("--reference", help="Show the published table of the paper too.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML page.")] = None,
+    mirror: Mirror = None,
     json: Json = False,
 ) -> None:
-    """The family table of one or more runs: NER, RE, CRF, QA, ARG and their mean; ID and OOD apart."""
+    """Compare runs: the family table with deltas, 95 % intervals and paired tests; ID and OOD apart."""
+    from ita_med.errors import ItaMedError
     from ita_med.tasks import report as reports
 
-    rows = [reports.read_run(folder) for folder in runs]
+    if not runs and not reference:
+        raise ItaMedError("name at least one submission folder")
+    if id_only and ood_only:
+        raise ItaMedError("--id-only and --ood-only leave no task")
+    form = "json" if json else form
+    if form not in reports.FORMATS:
+        raise ItaMedError(f'no format is called "{form}"; there are {", ".join(reports.FORMATS)}')
+    parts = ["id"] if id_only else ["ood"] if ood_only else None
+    found = reports.build(runs or [], baseline=baseline, mirror=mirror, parts=parts, with_reference=reference)
     if html:
-        temporary = html.with_name(f".{html.name}")
-        temporary.write_text(reports.html(rows), "utf-8")
-        temporary.replace(html)
-    if json:
-        print_json(reports.as_dict(rows))
+        _write(html, reports.render(found, "html"))
+    if out:
+        _write(out, reports.render(found, form))
     else:
-        typer.echo(reports.text(rows))
+        typer.echo(reports.render(found, form), nl=False)
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or nothing."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)
 
 
 TOP_LEVEL: dict[str, Callable[..., None]] = {"eval": evaluate, "score": score, "report": report}

@@ -140,10 +140,15 @@ def normalise(value: str) -> str:
     return re.sub(r"(?<=\d),(?=\d)", ".", re.sub(r"\s+", "", value.casefold()))
 
 
+def headline(s: Setting, counts: m.Array) -> m.Array:
+    """Numerator and denominator (…, 2) of the score, the mean of the forms' official macro-F1."""
+    return counts[..., [2, 0]]
+
+
 def metrics(s: Setting) -> dict[str, m.Metric]:
     """Columns: forms, failures, sum of official scores, right items, items, known (TP, FP, FN), the same normalised."""
     return {
-        "score": lambda sums: sums[..., 2] / np.maximum(sums[..., 0], 1),
+        "score": lambda sums: m.ratio(headline(s, sums)),
         "f1_known": lambda sums: m.f1(sums[..., 5], sums[..., 6], sums[..., 7]),
         "precision": lambda sums: m.precision(sums[..., 5], sums[..., 6], sums[..., 7]),
         "recall": lambda sums: m.recall(sums[..., 5], sums[..., 6], sums[..., 7]),

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from ita_med import catalogue
 from ita_med.dataset_builders.jsonl import loads
 from ita_med.errors import DataError, ItaMedError
-from ita_med.tasks.benchmark import Answer, Scores, TaskData
+from ita_med.tasks.benchmark import Answer, Scores, TaskData, load
 
 MAX_LINE_BYTES = 20_000_000
 
@@ -35,6 +36,40 @@ def read(path: Path, data: TaskData) -> tuple[dict[str, Answer | None], list[str
             else:
                 answers[key] = answer
     return answers, duplicate
+
+
+def files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Predictions by task of a folder, and the names of older files that are left aside.
+
+    predictions/TASK.jsonl of a submission folder, TASK.jsonl, or lm-eval's samples_TASK_TIME.jsonl, which lie in a
+    sub-folder per model; of several runs of lm-eval the newest counts.
+    """
+    if not folder.is_dir():
+        raise ItaMedError(f"{folder}: no such folder")
+    tasks = {task.id for task in catalogue.tasks()}
+    for place in (folder / "predictions", folder):
+        named = {path.stem: path for path in sorted(place.glob("*.jsonl")) if path.stem in tasks}
+        if named:
+            return named, []
+    found: dict[str, Path] = {}
+    older = []
+    for path in sorted(folder.rglob("samples_*.jsonl"), key=lambda path: path.name):
+        task = _sampled_task(path, tasks)
+        if task in found:
+            older.append(found[task].name)
+        if task:
+            found[task] = path
+    if len({path.parent for path in found.values()}) > 1:
+        raise ItaMedError(f"{folder} holds the samples of more than one model; name one of its sub-folders")
+    if not found:
+        raise ItaMedError(f"{folder} holds neither predictions/TASK.jsonl nor lm-eval's samples_TASK_….jsonl")
+    return found, older
+
+
+def _sampled_task(path: Path, tasks: set[str]) -> str:
+    """samples_TASK_2026-02-19T10-00-00.123.jsonl, in later versions of lm-eval with GROUP:: before the task."""
+    task = path.stem.removeprefix("samples_").rpartition("::")[2].rpartition("_")[0]
+    return task if task in tasks else ""
 
 
 def parse_line(content: bytes, where: str, data: TaskData) -> tuple[str, Answer | None]:
@@ -76,6 +111,11 @@ def score(path: Path, data: TaskData, *, strict: bool = False) -> Scores:
             if ids:
                 raise DataError(f'{path}: {kind} id "{ids[0]}" ({len(ids)} in all) for {data.task.id}')
     return scores
+
+
+def score_files(paths: dict[str, Path], mirror: str | None = None, *, strict: bool = False) -> dict[str, Any]:
+    """Scores (as `Scores.as_dict`) of predictions files by task."""
+    return {task: score(path, load(task, mirror), strict=strict).as_dict() for task, path in paths.items()}
 
 
 def write(path: Path, rows: Iterable[tuple[str, str]]) -> None:

@@ -134,6 +134,11 @@ def _key(relation: dict[str, str]) -> tuple[str, str, str]:
     return relation["label"], c.fold(relation["head"]), c.fold(relation["tail"])
 
 
+def headline(s: Setting, counts: m.Array) -> m.Array:
+    """Numerator and denominator (…, 2) of the score, micro-F1 over relations."""
+    return m.micro_f1_parts(counts[..., 2 : 2 + 3 * (len(s.labels) + 1)])
+
+
 def metrics(s: Setting) -> dict[str, m.Metric]:
     """Columns: examples, failures, (TP, FP, FN) per label and for unknown labels, (TP, FP, FN) without labels."""
     last = 2 + 3 * (len(s.labels) + 1)
@@ -146,7 +151,7 @@ def metrics(s: Setting) -> dict[str, m.Metric]:
         return total[..., 0], total[..., 1], total[..., 2]
 
     return {
-        "score": lambda sums: m.f1(*micro(sums)),
+        "score": lambda sums: m.ratio(headline(s, sums)),
         "precision": lambda sums: m.precision(*micro(sums)),
         "recall": lambda sums: m.recall(*micro(sums)),
         "f1_macro": lambda sums: m.macro_f1(by_label(sums)),

@@ -38,6 +38,17 @@ def macro_f1(counts: Array) -> Array:
     return np.where(present, total / np.maximum(present, 1), np.nan)
 
 
+def ratio(parts: Array) -> Array:
+    """Numerator / denominator, the two last columns (…, 2); NaN where the denominator is 0."""
+    return _ratio(parts[..., 0], parts[..., 1], empty=parts[..., 1] == 0)
+
+
+def micro_f1_parts(by_label: Array) -> Array:
+    """Numerator and denominator (…, 2) of the micro-F1 over all labels; by_label (…, TP, FP, FN, TP, FP, FN, …)."""
+    twice = 2 * by_label[..., 0::3].sum(-1)
+    return np.stack([twice, twice + by_label[..., 1::3].sum(-1) + by_label[..., 2::3].sum(-1)], axis=-1)
+
+
 def _ratio(numerator: Array, denominator: Array, empty: NDArray[np.bool_]) -> Array:
     return np.where(empty, np.nan, numerator / np.where(denominator == 0, 1, denominator))
 
@@ -53,9 +64,14 @@ def cluster_sums(counts: Array, clusters: Sequence[str]) -> Array:
 def bootstrap(counts: Array, clusters: Sequence[str], *, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
     """Sums of counts for each resample of whole clusters with replacement: (resamples, columns)."""
     sums = cluster_sums(counts, clusters)
-    n = len(sums)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    return weights @ sums
+    return bootstrap_weights(len(sums), resamples, seed) @ sums
+
+
+def bootstrap_weights(n: int, resamples: int = RESAMPLES, seed: int | Sequence[int] = SEED) -> Array:
+    """How often each resample draws each of n clusters: (resamples, n), rows sum to n."""
+    drawn = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
+    drawn += n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
 
 
 def evaluate(

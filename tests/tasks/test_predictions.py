@@ -109,6 +109,49 @@ def test_the_command_prints_the_pinned_json(clinkart: TaskData, tmp_path: Path) 
     assert clinkart.examples[0].id in result.stderr
 
 
+def samples(data: TaskData) -> list[dict[str, Any]]:
+    """Rows as lm-eval logs them."""
+    return [{"doc_id": n, "doc": {"id": e.id}, "resps": [[data.target(e)]]} for n, e in enumerate(data.examples)]
+
+
+def test_a_folder_of_lm_eval_samples(clinkart: TaskData, tmp_path: Path) -> None:
+    questions = load("qa_med_ita", "embedded")
+    model = tmp_path / "out" / "org__model"
+    model.mkdir(parents=True)
+    write(model / "samples_ita_med_re_clinkart_2026-01-01T10-00-00.1.jsonl", samples(clinkart)[:2])
+    write(
+        model / "samples_ita_med_re_clinkart_2026-02-01T10-00-00.1.jsonl",
+        [*samples(clinkart)[1:], *samples(clinkart)[1:2]],
+    )
+    write(model / "samples_ita_med::ita_med_qa_med_ita_2026-02-01T10-00-00.1.jsonl", samples(questions))
+    write(model / "samples_hellaswag_2026-02-01T10-00-00.1.jsonl", [{"doc": {}}])
+    result = runner.invoke(make_app(), ["score", str(tmp_path / "out"), "--mirror", "embedded", "--json"])
+    assert result.exit_code == 0, result.exception
+    found = json.loads(result.stdout)
+    assert found["synthetic"]
+    assert set(found["tasks"]) == {clinkart.task.id, questions.task.id}
+    assert found["tasks"][questions.task.id]["score"] == 1
+    assert found["tasks"][clinkart.task.id]["missing"] == [clinkart.examples[0].id]
+    assert found["tasks"][clinkart.task.id]["duplicate"] == [clinkart.examples[1].id]
+    for word in ("2026-01-01", "missing", "duplicate"):
+        assert word in result.stderr
+    (tmp_path / "out" / "other").mkdir()
+    write(tmp_path / "out" / "other" / "samples_ita_med_crf_e3c_2026-03-01T10-00-00.1.jsonl", [])
+    with pytest.raises(ItaMedError, match="more than one model"):
+        predictions.files(tmp_path / "out")
+
+
+def test_a_folder_of_prediction_files(clinkart: TaskData, tmp_path: Path) -> None:
+    write(tmp_path / "ita_med_re_clinkart.jsonl", gold_rows(clinkart))
+    result = runner.invoke(make_app(), ["score", str(tmp_path), "--mirror", "embedded", "--strict"])
+    assert result.exit_code == 0, result.exception
+    assert "100.00" in result.stdout
+    (tmp_path / "empty").mkdir()
+    for name, message in (("empty", "holds neither"), ("nowhere", "no such folder")):
+        with pytest.raises(ItaMedError, match=message):
+            predictions.files(tmp_path / name)
+
+
 @pytest.mark.real_data
 def test_the_official_form_scores_of_the_development_gold(real_mirror: str) -> None:
     from ita_med import catalogue

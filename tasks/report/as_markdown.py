@@ -1,0 +1,27 @@
+"""The report as Markdown tables."""
+
+from __future__ import annotations
+
+import re
+
+from ita_med.tasks.report.tables import Report, Table, notes, once, tables
+
+
+def render(report: Report) -> str:
+    parts = ["# ita-med", ""]
+    parts += [line for note in notes(report) for line in (f"> **{escape(note)}**", "")]
+    for table in once(tables(report)):
+        parts += [f"## {escape(table.title)}", "", *_lines(table), ""]
+        parts += [line for note in table.notes for line in (escape(note), "")]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _lines(table: Table) -> list[str]:
+    head, *body = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in table.lines]
+    rule = "".join("|---" if n < table.left else "|---:" for n in range(len(table.lines[0]))) + "|"
+    return [head, rule, *body]
+
+
+def escape(text: str) -> str:
+    """The text with the signs escaped that Markdown or the HTML in it would read."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text).replace("&", "&amp;")

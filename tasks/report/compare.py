@@ -1,0 +1,249 @@
+"""Runs against each other: predictions scored again, with intervals and paired tests over the same documents."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med.errors import ItaMedError
+from ita_med.tasks import predictions
+from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.report.rows import PARTS, Row, families_of, fingerprint, means
+from ita_med.tasks.scoring import comparison as c
+from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring.metrics import Array, average
+
+Interval = tuple[float, float]
+
+
+@dataclass
+class Pair:
+    """Two runs on the tasks that both ran: `first` minus `second`, in points; None where the gold data are not there.
+
+    difference: of the means of family means. p: permutation over documents; p_bootstrap: over the same documents;
+    wilcoxon: over tasks. *_holm: corrected over all pairs of the part. not_compared: tasks that one of them ran.
+    """
+
+    first: int
+    second: int
+    tasks: list[str]
+    not_compared: list[str]
+    difference: float
+    wins: int
+    ties: int
+    losses: int
+    wilcoxon: float
+    wilcoxon_holm: float = 1.0
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    p_bootstrap: float | None = None
+
+    def seen_from(self, row: int) -> Pair:
+        """The pair with `row` first."""
+        if row == self.first:
+            return self
+        turned = (None, None) if self.low is None or self.high is None else (-self.high, -self.low)
+        return dataclasses.replace(
+            self, first=self.second, second=self.first, difference=-self.difference, low=turned[0], high=turned[1],
+            wins=self.losses, losses=self.wins,
+        )  # fmt: skip
+
+
+@dataclass
+class Comparison:
+    """pairs: by part. intervals: 95 %, in points, by (run, task), (run, part) for AVG and (run, family).
+
+    task_p, task_delta: by (run, task), the run's difference from the baseline: p, Holm over all of them, and interval.
+    without: why tasks have no intervals and tests; changed: scores that differ from those of results.json.
+    """
+
+    pairs: dict[str, list[Pair]] = field(default_factory=dict)
+    intervals: dict[tuple[int, str], Interval] = field(default_factory=dict)
+    task_p: dict[tuple[int, str], float] = field(default_factory=dict)
+    task_delta: dict[tuple[int, str], Interval] = field(default_factory=dict)
+    without: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+
+    def pair(self, part: str, row: int, other: int) -> Pair | None:
+        for pair in self.pairs[part]:
+            if {pair.first, pair.second} == {row, other}:
+                return pair.seen_from(row)
+        return None
+
+
+def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Comparison:
+    """Score the runs' predictions again and test all pairs; what has no gold data keeps its stored score.
+
+    The scores of the rows become those of their predictions.
+    """
+    found = Comparison()
+    tables = _open(rows, mirror, found)
+    for part in PARTS:
+        found.pairs[part] = _pairs(rows, part)
+    if tables:
+        resampled = 100 * c.resampled(tables)
+        _intervals(rows, tables, resampled, found)
+        _tests(rows, tables, resampled, baseline, found)
+    return found
+
+
+def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[c.TaskCounts]:
+    """Counts of every task whose gold data are at hand."""
+    from rich.console import Console
+    from rich.progress import track
+
+    ids = [task.id for task in catalogue.tasks() if any(task.id in row.scores for row in rows)]
+    tables = []
+    quiet = not sys.stderr.isatty()
+    for task in track(ids, "scoring", console=Console(stderr=True), transient=True, disable=quiet):
+        try:
+            tables.append(_counts(rows, _gold(rows, task, mirror), found))
+        except ItaMedError as error:
+            if isinstance(error, NotTheSame):
+                raise
+            found.without[task] = str(error)
+    return tables
+
+
+class NotTheSame(ItaMedError):
+    """Two runs answered different documents."""
+
+
+def _gold(rows: list[Row], task: str, mirror: str | None) -> TaskData:
+    """The task's data, if they are those that the runs were scored on."""
+    ran = [row for row in rows if task in row.scores]
+    if ran[0].version != BENCHMARK_VERSION:
+        raise ItaMedError(f"scored by benchmark version {ran[0].version}, this program has {BENCHMARK_VERSION}")
+    data = load(task, sources.EMBEDDED if ran[0].synthetic else mirror)
+    if data.fingerprint != fingerprint(ran[0], task):
+        if data.source == sources.EMBEDDED:
+            raise ItaMedError("the gold data are not here; name their folder with --mirror")
+        raise ItaMedError(f"the gold data here are {data.provenance}, those of the runs {ran[0].data.get(task)}")
+    return data
+
+
+def _counts(rows: list[Row], data: TaskData, found: Comparison) -> c.TaskCounts:
+    """Counts of all runs on one task; their scores are put into the rows."""
+    task = data.task.id
+    answers = {
+        n: predictions.read(row.folder / "predictions" / f"{task}.jsonl", data)[0]
+        for n, row in enumerate(rows)
+        if task in row.scores
+    }
+    if any(row.limited for row in rows if task in row.scores):
+        data = _answered(rows, data, {n: set(given) for n, given in answers.items()})
+    systems: list[Array | None] = [None] * len(rows)
+    for n, given in answers.items():
+        counts = np.array([data.count(e, given.get(e.id)) for e in data.examples], dtype=float)
+        systems[n] = data.headline(counts)
+    table = c.task_counts(task, data.task.dataset, data.clusters, systems)
+    for n in answers:
+        score, stored = 100 * float(table.scores[n]), rows[n].scores[task]
+        if abs(score - stored) > 1e-6:
+            found.changed.append(
+                f"{rows[n].label}, {task}: results.json says {stored:.2f}, its predictions score {score:.2f}"
+            )
+        rows[n].scores[task] = score
+    return table
+
+
+def _answered(rows: list[Row], data: TaskData, ids: dict[int, set[str]]) -> TaskData:
+    """The task with the documents of limited runs only, which must be the same for all."""
+    answered = {n: found & data.by_id.keys() if rows[n].limited else set(data.by_id) for n, found in ids.items()}
+    first, *others = answered
+    for n in others:
+        if answered[n] != answered[first]:
+            raise NotTheSame(
+                f"{rows[first].folder} and {rows[n].folder} cannot be compared on {data.task.id}: they answered "
+                f"different documents ({len(answered[first]):,} and {len(answered[n]):,})"
+            )
+    return dataclasses.replace(data, examples=[e for e in data.examples if e.id in answered[first]])
+
+
+def _pairs(rows: list[Row], part: str) -> list[Pair]:
+    """What needs no gold data: differences, wins and losses, Wilcoxon over tasks."""
+    pairs = []
+    for j, b in enumerate(rows):
+        for i, a in enumerate(rows[:j]):
+            x, y = a.part(part), b.part(part)
+            shared = [task for task in x if task in y]
+            if not shared:
+                continue
+            gaps = np.array([x[task] - y[task] for task in shared])
+            difference = average(means({t: x[t] for t in shared})) - average(means({t: y[t] for t in shared}))
+            alone = sorted(x.keys() ^ y.keys())
+            wins, losses = int((gaps > s.ROUNDING).sum()), int((gaps < -s.ROUNDING).sum())
+            p = s.wilcoxon(gaps, np.zeros(len(gaps)))
+            pairs.append(Pair(i, j, shared, alone, difference, wins, len(gaps) - wins - losses, losses, p))
+    for pair, p in zip(pairs, s.holm([pair.wilcoxon for pair in pairs]), strict=True):
+        pair.wilcoxon_holm = float(p)
+    return pairs
+
+
+def _intervals(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, found: Comparison) -> None:
+    """Intervals of tasks, AVG and family means; resampled: (tasks, resamples, runs), in points."""
+    place = {table.task: n for n, table in enumerate(tables)}
+    alone = {table.task for table in tables if len(table.documents) < 2}
+
+    def mean(n: int, tasks: Sequence[str]) -> Interval | None:
+        if not tasks or not set(tasks) <= place.keys() or set(tasks) <= alone:
+            return None
+        weights = c.mean_weights(families_of(list(tasks)))
+        drawn = resampled[[place[task] for task in weights], :, n]
+        low, high = s.interval(np.tensordot(list(weights.values()), drawn, axes=1))
+        return float(low), float(high)
+
+    for n, row in enumerate(rows):
+        wanted = {task: [task] for task in row.scores}
+        wanted |= {part: list(row.part(part)) for part in PARTS if row.average(part) is not None}
+        for task in row.scores:
+            family = catalogue.task(task).family
+            wanted[family] = [t for t in row.scores if catalogue.task(t).family == family]
+        found.intervals |= {(n, name): x for name, tasks in wanted.items() if (x := mean(n, tasks))}
+
+
+def _tests(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, baseline: int, found: Comparison) -> None:
+    """Fill in the tests of all pairs whose shared tasks all have gold data, and those of single tasks."""
+    place = {table.task: n for n, table in enumerate(tables)}
+    indices = [(i, j) for j in range(len(rows)) for i in range(j)]
+    if not indices:
+        return
+    weights = np.zeros((len(PARTS), len(indices), len(tables)))
+    tested = []
+    for k, part in enumerate(PARTS):
+        for pair in found.pairs[part]:
+            if set(pair.tasks) <= place.keys():
+                where = indices.index((pair.first, pair.second))
+                tested.append((part, pair, k, where))
+                for task, weight in c.mean_weights(families_of(pair.tasks)).items():
+                    weights[k, where, place[task]] = weight
+    by_task, by_part = c.permutation_tests(tables, indices, weights)
+    for _, pair, k, where in tested:
+        drawn = np.tensordot(weights[k, where], resampled[:, :, pair.first] - resampled[:, :, pair.second], axes=1)
+        pair.p = float(by_part[k, where])
+        if max(len(tables[place[task]].documents) for task in pair.tasks) > 1:
+            pair.low, pair.high = (float(x) for x in s.interval(drawn))
+            pair.p_bootstrap = float(s.bootstrap_p(drawn))
+    for part in PARTS:
+        pairs = [pair for p, pair, _, _ in tested if p == part]
+        for pair, corrected in zip(pairs, s.holm([pair.p for pair in pairs if pair.p is not None]), strict=True):
+            pair.p_holm = float(corrected)
+    cells = {
+        (i + j - baseline, task): by_task[place[task], k]
+        for k, (i, j) in enumerate(indices)
+        if baseline in (i, j)
+        for task in place
+        if task in rows[i].scores and task in rows[j].scores
+    }
+    found.task_p = dict(zip(cells, map(float, s.holm(list(cells.values()))), strict=True))
+    for row, task in cells:
+        if len(tables[place[task]].documents) > 1:
+            low, high = s.interval(resampled[place[task], :, row] - resampled[place[task], :, baseline])
+            found.task_delta[row, task] = float(low), float(high)

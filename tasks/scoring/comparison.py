@@ -1,0 +1,93 @@
+"""Several systems on several tasks: scores of means of tasks, with resamples that all systems and tasks share.
+
+Tasks over the same documents (E3C's mentions, relations and forms) are resampled together: a document is drawn, or
+swapped, in all of them or in none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, bootstrap_weights, cluster_sums
+
+
+@dataclass(frozen=True)
+class TaskCounts:
+    """counts: (systems, documents, 2), numerator and denominator of the score; 0 where a system did not run the task.
+
+    documents: what the columns of counts stand for, named so that equal names mean equal documents in all tasks.
+    """
+
+    task: str
+    documents: tuple[str, ...]
+    counts: Array
+
+    @property
+    def seed(self) -> int:
+        """Tasks over the same documents have the same; it does not depend on the other tasks."""
+        return zlib.crc32("\n".join(self.documents).encode())
+
+    @property
+    def scores(self) -> Array:
+        return s.ratio(self.counts.sum(1))
+
+
+def task_counts(task: str, dataset: str, clusters: Sequence[str], systems: Sequence[Array | None]) -> TaskCounts:
+    """Counts (examples, 2) of each system, None where it did not run the task, summed per document of the dataset."""
+    documents = tuple(f"{dataset}/{name}" for name in np.unique(np.asarray(clusters)))
+    empty = np.zeros((len(documents), 2))
+    sums = [empty if counts is None else cluster_sums(counts, clusters) for counts in systems]
+    return TaskCounts(task, documents, np.stack(sums))
+
+
+def mean_weights(families: Mapping[str, str]) -> dict[str, float]:
+    """Weight of each task in the mean of family means (AVG, where all families are there); families: task -> family."""
+    sizes: dict[str, int] = {}
+    for family in families.values():
+        sizes[family] = sizes.get(family, 0) + 1
+    return {task: 1 / (len(sizes) * sizes[family]) for task, family in families.items()}
+
+
+def resampled(tables: Sequence[TaskCounts], resamples: int = RESAMPLES, seed: int = SEED) -> Array:
+    """Bootstrap scores (tasks, resamples, systems)."""
+    return np.stack(
+        [s.bootstrap_scores(t.counts, bootstrap_weights(len(t.documents), resamples, (seed, t.seed))) for t in tables]
+    )
+
+
+def permutation_tests(
+    tables: Sequence[TaskCounts],
+    pairs: Sequence[tuple[int, int]],
+    weights: Array,
+    resamples: int = s.PERMUTATIONS,
+    seed: int = SEED,
+) -> tuple[Array, Array]:
+    """Two-sided p-values of each task (tasks, pairs), and of weighted sums of the tasks' scores (sums, pairs).
+
+    weights: (sums, pairs, tasks). A single task is tested exactly where its documents are few enough.
+    """
+    groups = list({t.documents: t for t in tables}.values())
+    place = {t.documents: n for n, t in enumerate(groups)}
+    drawn = s.swaps([len(t.documents) for t in groups], resamples, [(seed, t.seed) for t in groups])
+    observed = np.zeros(weights.shape[:2])
+    permuted = np.zeros((drawn.resamples, *weights.shape[:2]))
+    by_task = np.ones((len(tables), len(pairs)))
+    first, second = [i for i, _ in pairs], [j for _, j in pairs]
+    for n, table in enumerate(tables):
+        differences = s.permuted_differences(table.counts, pairs, drawn, place[table.documents])
+        actual = table.scores[first] - table.scores[second]
+        for k, weight in enumerate(weights[:, :, n]):
+            if weight.any():
+                observed[k] += weight * actual
+                permuted[:, k] += weight * differences
+        alone, exact = differences, drawn.exact
+        if len(tables) > 1 and 2 ** len(table.documents) <= s.EXACT:
+            own = s.swaps([len(table.documents)])
+            alone, exact = s.permuted_differences(table.counts, pairs, own), True
+        by_task[n] = s.permutation_p(alone, actual, exact)
+    return by_task, s.permutation_p(permuted, observed, drawn.exact)
