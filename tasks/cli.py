@@ -55,14 +55,16 @@ def yaml_path() -> None:
 
 def evaluate(
     model: Annotated[str, typer.Option(help="lm-eval model type: hf, vllm, local-completions, …, or baseline.")],
-    out: Annotated[Path, typer.Option(help="New folder for manifest, predictions and results.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for predictions, results and manifest: a new one, or that of a stopped run.")
+    ],
     model_args: Annotated[str, typer.Option("--model_args", help="As for lm_eval, e.g. pretrained=ORG/NAME.")] = "",
     tasks: Annotated[str, typer.Option(help="Tasks and groups, separated by commas.")] = "ita_med",
     num_fewshot: Annotated[int, typer.Option("--num_fewshot", min=0, max=8, help="Shots from the train split.")] = 0,
     apply_chat_template: Annotated[
         bool, typer.Option("--apply_chat_template", help="Instruction as system turn, shots as turns.")
     ] = False,
-    batch_size: Annotated[str, typer.Option("--batch_size", help="A number, or auto.")] = "1",
+    batch_size: Annotated[str, typer.Option("--batch_size", help="A number, or auto.")] = "auto",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0, mps; default: the model type's own.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N documents; never for submission.")] = None,
     seed: Annotated[int, typer.Option(help="For models that draw.")] = 0,
@@ -72,17 +74,22 @@ def evaluate(
     verbatim: Annotated[
         bool, typer.Option("--verbatim", help="The same, and mentions are words of the text (hf only).")
     ] = False,
+    keep_raw: Annotated[
+        bool, typer.Option("--keep_raw", help="Also write every text as generated to OUT/raw; not for publication.")
+    ] = False,
     mirror: Mirror = None,
     json: Json = False,
 ) -> None:
-    """Evaluate a model on tasks and write a submission folder."""
+    """Evaluate a model on tasks and write a submission folder; after a stop, the same command goes on."""
     from ita_med.tasks import report as reports
     from ita_med.tasks.evaluate import Run
     from ita_med.tasks.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)
     run.constrained = "verbatim" if verbatim else "schema" if constrained else ""
-    results = run_model(run, [name.strip() for name in tasks.split(",") if name.strip()], out, mirror)
+    results = run_model(
+        run, [name.strip() for name in tasks.split(",") if name.strip()], out, mirror, keep_raw=keep_raw
+    )
     if json:
         print_json(results)
     else:

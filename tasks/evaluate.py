@@ -1,34 +1,29 @@
-"""`ita-med eval`: run a model on tasks through lm-evaluation-harness and write a submission folder.
+"""`ita-med eval`: run a model on tasks and write a submission folder.
 
-The folder: manifest.json (what was run), predictions/TASK.jsonl (texts as generated), results.json (their scores,
-computed from the predictions by the very code of `ita-med score`).
+The folder: predictions/TASK.jsonl, results.json (their scores, computed from the predictions by the very code of
+`ita-med score`), and last manifest.json (what was run). Until then OUT/.journal holds what has been answered, and the
+same command goes on from there.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import logging
 import os
-import platform
+import shutil
 import sys
-import tempfile
 import time
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from ita_med import BENCHMARK_VERSION, __version__, catalogue, sources
+from ita_med import BENCHMARK_VERSION, catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import predictions
+from ita_med.tasks import ask, journal, manifest, model, predictions, requests
 from ita_med.tasks.benchmark import TaskData, available, load
+from ita_med.tasks.journal import write_json
 
-YAML_FOLDER = Path(__file__).parent / "lm_eval"
-CHAT_TEMPLATE_ARGS = {"date_string": "26 Jul 2024", "enable_thinking": False}
-"""What makes chat prompts the same every day: Llama-3.2 prints a date, Qwen3 may think. Others ignore it."""
-PACKAGES = ("lm_eval", "datasets", "transformers", "torch", "vllm", "numpy", "scikit-learn")
+RAW_FOLDER = "raw"
 
 
 @dataclasses.dataclass
@@ -43,7 +38,7 @@ class Run:
     num_fewshot: int = 0
     apply_chat_template: bool = False
     limit: int | None = None
-    batch_size: str = "1"
+    batch_size: str = "auto"
     device: str | None = None
     seed: int = 0
     constrained: str = ""
@@ -66,12 +61,16 @@ def expand(names: list[str]) -> tuple[list[str], bool]:
     return sorted(chosen, key=order.index), grouped
 
 
-def evaluate(run: Run, names: list[str], out: Path, mirror: str | None = None) -> dict[str, Any]:
-    """Evaluate a model and write the submission folder `out`, whole or not at all; returns results.json.
+def evaluate(
+    run: Run, names: list[str], out: Path, mirror: str | None = None, *, keep_raw: bool = False
+) -> dict[str, Any]:
+    """Evaluate a model and write the submission folder `out`; returns results.json.
 
     Tasks of a group whose data are not there are left out and named in the manifest; a task named by itself must run.
+    A folder that holds the journal of the same run is continued; any other that is not empty is refused.
+    keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for publication.
     """
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and any(out.iterdir()) and not (out / journal.FOLDER).is_dir():
         raise ItaMedError(f"{out} is not empty; name a new folder")
     if mirror is None and sources.nothing_real():
         mirror = sources.EMBEDDED
@@ -79,90 +78,147 @@ def evaluate(run: Run, names: list[str], out: Path, mirror: str | None = None) -
     loaded, why = available(wanted, mirror)
     if why and (not grouped or not loaded):
         raise ItaMedError(next(iter(why.values())))
+    settings = _settings(run, loaded)
+    journal.check(out, settings)
     for task, reason in why.items():
         print(f"ita-med: {task} left out: {reason}", file=sys.stderr)
     started = time.time()
-    answers = generate(run, loaded, mirror)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as partial:
-        folder = Path(partial) / out.name
-        for data in loaded:
-            predictions.write(folder / "predictions" / f"{data.task.id}.jsonl", answers[data.task.id])
-        place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
-        left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
-        manifest = _manifest(run, loaded, left_out, time.time() - started)
-        results = score_folder(folder, loaded, limited=run.limit is not None)
-        results["model"] = manifest["model"]
-        _write_json(folder / "manifest.json", manifest)
-        _write_json(folder / "results.json", results)
-        sources.replace_folder(folder, out)
+    answers = generate(run, loaded, out, settings)
+    place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
+    left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    for data in loaded:
+        rows = answers.texts[data.task.id]
+        predictions.write(out / "predictions" / f"{data.task.id}.jsonl", data, rows)
+        if keep_raw:
+            predictions.write(out / RAW_FOLDER / f"{data.task.id}.jsonl", data, rows, texts=True)
+    results = score_folder(out, loaded, limited=run.limit is not None)
+    written = manifest.manifest(run, loaded, left_out, answers.identity, answers.speed, started)
+    results |= {"model": written["model"], "speed": answers.speed}
+    write_json(out / "results.json", results)
+    write_json(out / "manifest.json", written)
+    shutil.rmtree(out / journal.FOLDER, ignore_errors=True)
     return results
 
 
-def generate(run: Run, loaded: list[TaskData], mirror: str | None) -> dict[str, list[tuple[str, str]]]:
-    """Task -> (example id, text as generated), by lm-eval; only our own YAML files are scanned."""
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is first imported
-    from lm_eval import simple_evaluate
-    from lm_eval.tasks import TaskManager
-    from lm_eval.utils import simple_parse_args_string
-
-    _check_model_type(run.model)
-    model_args: dict[str, Any] = simple_parse_args_string(run.model_args)
-    metadata = ({"mirror": mirror} if mirror else {}) | constrained_metadata(run, model_args)
-    if run.apply_chat_template and run.model in ("hf", "vllm"):
-        model_args.setdefault("chat_template_args", dict(CHAT_TEMPLATE_ARGS))
-        if run.model == "vllm":  # lm-eval's vllm drops it from the template's arguments and has its own
-            model_args.setdefault("enable_thinking", False)
-    manager = TaskManager(include_path=str(YAML_FOLDER), include_defaults=False, metadata=metadata)
-    output = simple_evaluate(
-        model=run.model,
-        model_args=model_args or None,
-        tasks=[data.task.id for data in loaded],
-        num_fewshot=run.num_fewshot,
-        batch_size=run.batch_size,
-        device=run.device,
-        limit=run.limit,
-        apply_chat_template=run.apply_chat_template,
-        task_manager=manager,
-        bootstrap_iters=0,
-        random_seed=run.seed,
-        numpy_random_seed=run.seed,
-        torch_random_seed=run.seed,
-    )
-    if output is None:  # a worker that is not the first of a multi-process run
-        sys.exit(0)
-    samples = output["samples"]
-    return {data.task.id: [(row["doc"]["id"], row["resps"][0][0]) for row in samples[data.task.id]] for data in loaded}
+def _settings(run: Run, loaded: list[TaskData]) -> dict[str, Any]:
+    """What must be equal for a journal to be continued; the batch size and the device may change."""
+    asked = dataclasses.asdict(run)
+    del asked["batch_size"], asked["device"]
+    return asked | {"tasks": {data.task.id: manifest.prompts_hash(data, run.num_fewshot) for data in loaded}}
 
 
-def constrained_metadata(run: Run, model_args: dict[str, Any]) -> dict[str, Any]:
-    """What tells our tasks inside lm-eval to constrain the answers, and how; empty for a free run."""
+@dataclasses.dataclass
+class Generated:
+    """texts: task -> (example id, text as generated); speed: task -> counts and times."""
+
+    texts: dict[str, list[tuple[str, str]]]
+    speed: dict[str, dict[str, Any]]
+    identity: dict[str, Any]
+
+
+def generate(run: Run, loaded: list[TaskData], out: Path, settings: dict[str, Any]) -> Generated:
+    """Ask the model, with a progress bar on a terminal; only the first process of several comes back."""
+    lm = model.load(run.model, run.model_args, batch_size=run.batch_size, device=run.device, seed=run.seed)
+    _remember(run.model, loaded)
+    template = model.chat_template(lm) if run.apply_chat_template else ""
+    identity = model.identity(lm, run.model, run.model_args, template)
+    settings_of, processors = _constrained(run, lm)
+    by_task = {
+        data.task.id: requests.build(
+            data,
+            shots=run.num_fewshot,
+            limit=run.limit,
+            template=lm.apply_chat_template if run.apply_chat_template else None,
+            constrained=run.constrained,
+            settings=settings_of,
+            identity=requests.digest(identity),
+            by_document=run.model == "baseline",  # the floors answer a document, not its prompt
+        )
+        for data in loaded
+    }
+    kept = journal.Journal(out, settings | {"identity": identity}, lm.rank)
+    try:
+        with _progress({task: len(asked) for task, asked in by_task.items()}, quiet=lm.rank > 0) as advance:
+            limit = model.max_length(lm, run.model_args)
+            asked = ask.ask(lm, by_task, kept, advance, max_length=limit, processors=processors)
+    except KeyboardInterrupt:
+        print(f"\nita-med: stopped; the same command goes on from {len(kept.answers):,} answers", file=sys.stderr)
+        raise
+    finally:
+        kept.close()
+    asked = _gathered(lm, asked)
+    for task, rows in by_task.items():
+        if too_long := sum(row.key in asked.too_long for row in rows):
+            message = (
+                f"{too_long:,} of {len(rows):,} prompts do not fit the model's {limit:,} tokens and count as wrong"
+            )
+            print(f"ita-med: {task}: {message}", file=sys.stderr)
+    texts = {
+        task: [(row.id, asked.answers[row.key].raw if row.key not in asked.too_long else "") for row in rows]
+        for task, rows in by_task.items()
+    }
+    return Generated(texts, {task: ask.speed(rows, asked) for task, rows in by_task.items()}, identity)
+
+
+def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
+    """How constraints reach the model: `settings` for `requests.build`, or in the engine `processors` for `ask.ask`."""
     if not run.constrained:
-        return {}
+        return None, None
     from ita_med.tasks.decoding import routes
 
-    return model_args | {"structured": routes.of_model(run.model), "constraint": run.constrained}
+    route = routes.of_model(run.model)
+    if route == "hf" and ask.has_engine(lm):
+        from ita_med.tasks.decoding.hf import AnswerProcessor, prepare
+
+        prepare(lm.tokenizer)
+        return None, lambda request: [
+            AnswerProcessor(lm.tokenizer, [request.constraint], int(request.kwargs["max_gen_toks"]))
+        ]
+    given = model.arguments(run.model_args)
+    return lambda constraint, kwargs: routes.settings(route, constraint, kwargs, given), None
 
 
-def _check_model_type(name: str) -> None:
-    """One line instead of lm-eval's stack trace for an unknown model type or a missing extra."""
-    from lm_eval.api.registry import get_model
+def _remember(name: str, loaded: list[TaskData]) -> None:
+    """The floors answer from the data of `harness`."""
+    if name == "baseline":
+        from ita_med.tasks import harness
 
-    from ita_med.tasks.baselines import lm  # noqa: F401  registers the model "baseline"
+        harness.remember(loaded)
 
-    try:
-        get_model(name)
-    except ValueError as error:
-        raise ItaMedError(
-            f'no model type is called "{name}"; common ones: hf, vllm, local-completions, baseline'
-        ) from error
-    except ImportError as error:
-        extra = "vllm" if name == "vllm" else "hf"
-        raise ItaMedError(
-            f"the model type {name} needs more packages ({error}): pip install 'ita-med[{extra}]'"
-        ) from error
+
+def _gathered(lm: Any, asked: ask.Asked) -> ask.Asked:
+    """The answers of all processes, in the first one; the others end here."""
+    if lm.world_size == 1:
+        return asked
+    parts = lm.gather_object(asked, dst=0)
+    lm.barrier()
+    if lm.rank > 0:
+        sys.exit(0)
+    answers = {key: answer for part in parts for key, answer in part.answers.items()}
+    return ask.Asked(answers, set().union(*(part.too_long for part in parts)))
+
+
+@contextmanager
+def _progress(documents: dict[str, int], *, quiet: bool) -> Iterator[Callable[[str, int], None]]:
+    """A bar over the documents of all tasks, with the time that is left; on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda task, n: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        bar = progress.add_task("", total=sum(documents.values()))
+        yield lambda task, n: progress.update(bar, advance=n, description=task)
 
 
 def score_folder(
@@ -192,59 +248,3 @@ def score_folder(
         "limited": limited,
         "tasks": scores,
     }
-
-
-def _manifest(run: Run, loaded: list[TaskData], left_out: dict[str, str], seconds: float) -> dict[str, Any]:
-    arguments = dict(part.split("=", 1) for part in run.model_args.split(",") if "=" in part)
-    name = arguments.get("pretrained") or arguments.get("model") or arguments.get("kind") or run.model
-    return {
-        "model": Path(name).name if Path(name).is_absolute() else name,
-        "revision": arguments.get("revision", ""),
-        "method": _method(run),
-        "run": dataclasses.asdict(run) | {"model_args": _without_paths(run.model_args)},
-        "benchmark_version": BENCHMARK_VERSION,
-        "data": {data.task.id: data.provenance for data in loaded},
-        "left_out": left_out,
-        "prompts_sha256": {data.task.id: _prompts_hash(data, run.num_fewshot) for data in loaded},
-        "versions": {"ita-med": __version__, "python": platform.python_version()} | _versions(),
-        "hardware": {"machine": platform.machine(), "system": platform.system(), "cpus": os.cpu_count()},
-        "seconds": round(seconds, 2),
-    }
-
-
-def _method(run: Run) -> str:
-    """ "4-shot + CD": shots, and whether decoding was constrained."""
-    if run.model == "baseline":
-        return "floor"
-    shots = f"{run.num_fewshot}-shot" if run.num_fewshot else "zero-shot"
-    return f"{shots} + {'verbatim CD' if run.constrained == 'verbatim' else 'CD'}" if run.constrained else shots
-
-
-def _without_paths(model_args: str) -> str:
-    """Folders of this machine are nobody's business: an absolute path is cut to its last part."""
-    pairs = (part.partition("=") for part in model_args.split(","))
-    return ",".join(f"{k}{eq}{Path(v).name if v.startswith('/') else v}" for k, eq, v in pairs)
-
-
-def _prompts_hash(data: TaskData, shots: int) -> str:
-    """sha256 over the instruction, the shots and the prompts: equal hashes mean equal questions."""
-    digest = hashlib.sha256(data.instruction().encode())
-    for example in data.shots[:shots]:
-        digest.update(f"\0{data.prompt(example)}\0{data.target(example)}".encode())
-    for example in data.examples:
-        digest.update(f"\0{example.id}\0{data.prompt(example)}".encode())
-    return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

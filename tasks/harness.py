@@ -48,6 +48,11 @@ def documents(ita_med_task: str = "", mirror: str | None = None, **_: Any) -> di
     return {"test": to_dataset(data, data.examples), "shots": to_dataset(data, data.shots)}
 
 
+def remember(loaded: list[TaskData]) -> None:
+    """Data that are loaded already, for models that look at a document's task (the floors)."""
+    _loaded.update({(data.task.id, data.provenance): data for data in loaded})
+
+
 class FixedShots(ContextSampler):
     """The first k of the task's shots, in their order; all of them where a task has fewer (MED-ITA has five)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import orjson
 from ita_med import catalogue
 from ita_med.dataset_builders.jsonl import loads
 from ita_med.errors import DataError, ItaMedError
+from ita_med.tasks import textless
 from ita_med.tasks.benchmark import Answer, Scores, TaskData, load
 
 MAX_LINE_BYTES = 20_000_000
@@ -19,8 +21,9 @@ MAX_LINE_BYTES = 20_000_000
 def read(path: Path, data: TaskData) -> tuple[dict[str, Answer | None], list[str]]:
     """Answers by example id, and the ids that come more than once (their first line counts).
 
-    A line is {"id", "answer"}, {"id", "raw"}, or a row of lm-eval's samples_*.jsonl. An answer that is not in the
-    task's form, or a raw text that does not parse, is None: wrong, and counted as a parse failure.
+    A line is {"id", "answer"} (with texts, or with places as `textless` writes them), {"id", "raw"}, or a row of
+    lm-eval's samples_*.jsonl. An answer that is not in the task's form, or a raw text that does not parse, is None:
+    wrong, and counted as a parse failure.
     """
     if not path.is_file():
         raise ItaMedError(f"{path}: no such predictions file")
@@ -84,11 +87,12 @@ def parse_line(content: bytes, where: str, data: TaskData) -> tuple[str, Answer 
         row = _sample(row, where)
     if not isinstance(row, dict) or set(row) not in ({"id", "answer"}, {"id", "raw"}) or not isinstance(row["id"], str):
         raise DataError(f'{where}: expected {{"id": …, "answer": …}} or {{"id": …, "raw": "…"}}')
+    example = data.by_id.get(row["id"])
     if "answer" in row:
-        return row["id"], row["answer"] if data.is_answer(row["answer"]) else None
+        answer = textless.read(example, row["answer"]) if example else row["answer"]
+        return row["id"], answer if data.is_answer(answer) else None
     if not isinstance(row["raw"], str):
         raise DataError(f'{where}: "raw" is no text')
-    example = data.by_id.get(row["id"])
     return row["id"], data.parse(row["raw"], example) if example else None
 
 
@@ -118,10 +122,19 @@ def score_files(paths: dict[str, Path], mirror: str | None = None, *, strict: bo
     return {task: score(path, load(task, mirror), strict=strict).as_dict() for task, path in paths.items()}
 
 
-def write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Write (id, text as generated) pairs."""
+def write(path: Path, data: TaskData, rows: Iterable[tuple[str, str]], *, texts: bool | None = None) -> None:
+    """Write (id, text as generated) pairs; without any text where the data may not be passed on, or as `texts` says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(orjson.dumps({"id": i, "raw": printable(raw)}) + b"\n" for i, raw in rows))
+    if texts is None:
+        texts = not textless.needed(data)
+    lines = []
+    for i, raw in rows:
+        example = data.by_id[i]
+        row = {"raw": printable(raw)} if texts else {"answer": textless.write(data, example, data.parse(raw, example))}
+        lines.append(orjson.dumps({"id": i} | row) + b"\n")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(b"".join(lines))
+    temporary.replace(path)
 
 
 def printable(text: str) -> str:

@@ -23,7 +23,7 @@ from lm_eval.tasks import TaskManager
 import ita_med.tasks
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import evaluate
+from ita_med.tasks import evaluate, model
 from ita_med.tasks.benchmark import TaskData, load
 from ita_med.tasks.decoding import grammar, routes
 from ita_med.tasks.json_schema import Schema, longest_answer
@@ -720,7 +720,7 @@ def test_chat_prompts_are_the_same_every_day(real_tokenizer: Any, monkeypatch: p
         turns = [{"role": "user", "content": "Testo: febbre\nRisposta:"}]
         return str(real_tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **pinned))
 
-    pinned = evaluate.CHAT_TEMPLATE_ARGS
+    pinned = model.TEMPLATE_SETTINGS
     assert prompt(1, **pinned) == prompt(2, **pinned)
     if "strftime_now" in real_tokenizer.chat_template:
         assert prompt(1) != prompt(2), "this template prints the date"

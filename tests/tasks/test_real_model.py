@@ -26,7 +26,7 @@ def test_a_real_model_writes_predictions_for_base_and_chat_prompts(tmp_path: Pat
         for task in tasks:
             rows = [json.loads(line) for line in (out / "predictions" / f"{task}.jsonl").read_text().splitlines()]
             assert len(rows) == 3
-            assert any(row["raw"].strip() for row in rows)
+            assert all(("raw" in row) == (task == "ita_med_qa_med_ita") for row in rows), "E3C is CC BY-NC: no texts"
             assert 0 <= results["tasks"][task]["score"] <= 1
         manifest = json.loads((out / "manifest.json").read_text())
         assert MODEL not in json.dumps(manifest), "a path of this machine in the manifest"
