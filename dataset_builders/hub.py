@@ -85,7 +85,9 @@ def _parquet(content: bytes, columns: set[str], where: str, exact: bool) -> Iter
         yield f"{where}, row {number}", row
 
 
-def stream(files: Files, pattern: str, *columns: set[str], required: bool = True) -> Iterator[Row]:
+def stream(
+    files: Files, pattern: str, *columns: set[str], required: bool = True, others: Report | None = None
+) -> Iterator[Row]:
     """The same for Parquet and JSON Lines of any size: a batch of rows at a time is in memory.
 
     columns: one set, or several of which all files must have one.
@@ -95,30 +97,34 @@ def stream(files: Files, pattern: str, *columns: set[str], required: bool = True
         if not path.endswith((".parquet", ".jsonl")):
             raise DataError(f"{where}: expected a file named .parquet or .jsonl")
         read = _parquet_batches if path.endswith(".parquet") else _lines_one_by_one
+        further: set[str] = set()
         empty = True
-        for row in read(content, columns, where):
+        for place, row in read(content, columns, where, others is None):
             empty = False
-            yield row
+            further |= row.keys() - columns[0] if others is not None else set()
+            yield place, {name: row[name] for name in columns[0]} if further else row
         if empty:
             raise DataError(f"{where} holds no rows; get the file again")
+        if others is not None:
+            others.warn("column_not_read", len(further))
 
 
-def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: str) -> Iterator[Row]:
+def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[Row]:
     for number, line in enumerate(content, 1):
         if line.strip():
             here = f"{where}, line {number}"
             row = jsonl.loads_object(iob.decode(line, here), here)
-            _check(set(row), columns, here)
+            _check(set(row), columns, here, exact)
             yield here, row
 
 
-def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str) -> Iterator[Row]:
+def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(content, buffer_size=BUFFER_BYTES, pre_buffer=False)
-        _check(set(file.schema_arrow.names), columns, where)
+        _check(set(file.schema_arrow.names), columns, where, exact)
         number = 0
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
             for row in batch.to_pylist():

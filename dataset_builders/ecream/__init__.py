@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med import catalogue
-from ita_med.dataset_builders import hub, jsonl
+from ita_med.dataset_builders import documents, hub, jsonl
 from ita_med.dataset_builders.ecream import items
 from ita_med.errors import DataError
 from ita_med.report import Report
@@ -40,19 +40,19 @@ ITEM_COUNT = 132
 
 
 def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
-    """Yield ("crf", split, one form per note) and ("notes", "train", notes), in file order; each if it is there."""
-    for config, patterns in (("crf", CRF), ("notes", NOTES)):
-        if config not in configs:
-            continue
-        rows = hub.rows(
-            files, patterns, CRF_COLUMNS if config == "crf" else NOTE_COLUMNS, required=False, others=report
-        )
-        groups = _forms(rows) if config == "crf" else _notes(rows, report)
-        if not any(groups.values()):
-            report.missing[config] = _missing(files, patterns)
-            continue
+    """Yield ("crf", split, one form per note) and ("notes", "train", notes in chunks), each if it is there."""
+    if "crf" in configs:
+        groups = _forms(hub.rows(files, CRF, CRF_COLUMNS, required=False, others=report))
+        if not groups:
+            report.missing["crf"] = _missing(files, CRF)
         for split, examples in groups.items():
-            yield config, split, examples
+            yield "crf", split, examples
+    if "notes" in configs:
+        pattern = next((p for p in NOTES if next(files.open(p, required=False), None)), None)
+        if pattern is None:
+            report.missing["notes"] = _missing(files, NOTES)
+            return
+        yield from documents.chunks("notes", _notes(hub.stream(files, pattern, NOTE_COLUMNS, others=report)), report)
 
 
 def _missing(files: Files, patterns: tuple[str, ...]) -> str:
@@ -63,18 +63,11 @@ def _missing(files: Files, patterns: tuple[str, ...]) -> str:
     return f"no file {' or '.join(patterns)} with rows, found {found[:8] or 'nothing'} in {folder}"
 
 
-def _notes(rows: Iterator[hub.Row], report: Report) -> dict[str, list[Example]]:
+def _notes(rows: Iterator[hub.Row]) -> Iterator[TextExample]:
     entry = catalogue.dataset("ecream")
-    counts = report.split("notes", "train")
-    examples: list[Example] = []
-    ids: set[str] = set()
     for where, row in rows:
-        name = _name(row, where, ids)
-        if not row["clinical_note"].strip():
-            counts.drop("empty_note")
-            continue
-        examples.append(TextExample(name, row["clinical_note"], REPO, entry.licence, entry.homepage))
-    return {"train": examples}
+        jsonl.require_text(row, NOTE_COLUMNS, where)
+        yield TextExample(_name(row, where), row["clinical_note"], REPO, entry.licence, entry.homepage)
 
 
 def _forms(rows: Iterator[hub.Row]) -> dict[str, list[Example]]:
@@ -83,7 +76,11 @@ def _forms(rows: Iterator[hub.Row]) -> dict[str, list[Example]]:
     ids: set[str] = set()
     names: set[str] = set()
     for where, row in rows:
-        name = _name(row, where, ids)
+        jsonl.require_text(row, NOTE_COLUMNS, where)
+        name = _name(row, where)
+        if name in ids:
+            raise DataError(f"{where}: document {row['document_id']} appears twice")
+        ids.add(name)
         if not row["clinical_note"].strip():
             raise DataError(f'{where}: "clinical_note" of {name} is empty, expected a text')
         values = _values(row["annotations"], f"{where}, {name}")
@@ -104,15 +101,11 @@ def split_of(doc_id: str) -> str:
     return "test" if int(digest, 16) % 20 else "validation"
 
 
-def _name(row: dict[str, Any], where: str, ids: set[str]) -> str:
-    """The note's id without its language, checked to be new."""
-    jsonl.require_text(row, NOTE_COLUMNS, where)
+def _name(row: dict[str, Any], where: str) -> str:
+    """The note's id without its language."""
     name: str = row["document_id"].removesuffix("_it")
     if not name:
         raise DataError(f'{where}: "document_id" is empty')
-    if name in ids:
-        raise DataError(f"{where}: document {row['document_id']} appears twice")
-    ids.add(name)
     return name
 
 

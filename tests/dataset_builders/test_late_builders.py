@@ -378,7 +378,7 @@ def test_ecream_notes_without_the_empty_one() -> None:
     found = [(f"{e.id}_it", e.text) for e in views["notes", "train"] if isinstance(e, TextExample)]
     filled = [row for row in rows(sample("ecream") / NOTES) if row["clinical_note"].strip()]
     assert found == [(row["document_id"], row["clinical_note"]) for row in filled]
-    assert report.split("notes", "train").dropped == {"empty_note": 1}
+    assert report.split("notes", "train").dropped == {"empty_text": 1}
 
 
 @pytest.mark.parametrize(("gone", "other"), [("crf", "notes"), ("notes", "crf")])
@@ -618,7 +618,7 @@ BAD: dict[str, tuple[str, Damage, tuple[str, ...]]] = {
     "ecream notes": (
         "ecream",
         record(NOTES, 2, clinical_note=None),
-        (NOTES, "line 2", "clinical_note", "found ['document_id']"),
+        (NOTES, "line 2", "clinical_note", "['document_id']"),
     ),
     "ssm keys": ("ssm_benchmark", record(SSM, 2, difficulty=3), (SSM, "record 2", "'difficulty'", "correct_answer")),
     "ssm no gold": (
