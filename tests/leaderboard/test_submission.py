@@ -14,7 +14,7 @@ import pytest
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import submission as s
-from ita_med.leaderboard.check import check
+from ita_med.leaderboard.check import check, gold
 from ita_med.tasks.evaluate import score_folder
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
 
@@ -94,8 +94,6 @@ def test_no_more_than_fifty_problems_are_told(files: Files) -> None:
 
 
 def test_problems_never_tell_a_gold_answer(files: Files) -> None:
-    from ita_med.leaderboard.check import gold
-
     told = " ".join(check(lines(lambda x: [])(files), "embedded").problems)
     for example in gold(TASKS[0], "embedded").examples:
         for entity in gold(TASKS[0], "embedded").gold(example)["entities"]:
@@ -176,8 +174,9 @@ def test_the_key_depends_on_what_makes_a_submission_another_one(files: Files) ->
 
 
 def test_samples_of_lm_eval_are_a_submission_too(files: Files) -> None:
-    rows = [json.loads(line) for line in files[FIRST].splitlines()]
-    samples = "\n".join(json.dumps({"doc": {"id": row["id"]}, "resps": [[row["raw"]]]}) for row in rows)
+    data = gold(TASKS[0], "embedded")
+    rows = [{"doc": {"id": e.id}, "resps": [[data.target(e)]]} for e in data.examples]
+    samples = "\n".join(json.dumps(row) for row in rows)
     results = {
         "model_name": "Qwen/Qwen3-1.7B",
         "config": {"limit": None, "model_sha": "abc"},
@@ -195,6 +194,4 @@ def test_samples_of_lm_eval_are_a_submission_too(files: Files) -> None:
     assert checked.submission is not None
     assert (checked.submission.claim.model, checked.submission.claim.method) == ("Qwen/Qwen3-1.7B", "4-shot")
     assert checked.submission.claim.revision == "abc"
-    assert [x.as_dict() for x in checked.scores] == [
-        x.as_dict() for x in check(files, "embedded").scores if x.task == TASKS[0]
-    ]
+    assert [(x.task, x.metrics["score"], x.missing) for x in checked.scores] == [(TASKS[0], 1.0, [])]

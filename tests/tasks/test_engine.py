@@ -136,7 +136,7 @@ def test_a_constraint_sees_its_own_row_growing_by_one_token(lm: Any, embedded: A
             out[0, 1 if made == allowed[self.name] % 7 + 1 else allowed[self.name]] = 0
             return out
 
-    texts = by_engine(lm, wanted, 3, lambda docs: [Only(doc["id"]) for doc in docs])
+    texts = by_engine(lm, wanted, 3, lambda request: [Only(request.id)])
     expected = [lm.tok_decode([allowed[r.id]] * (allowed[r.id] % 7 + 1)).split("z")[0] for r in wanted]
     assert texts == expected
 
