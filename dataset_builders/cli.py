@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ita_med import catalogue
-from ita_med.errors import ItaMedError, MissingPackage
+from ita_med.errors import ItaMedError, MissingPackage, MissingSource
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def build_datasets(
     if config and len(chosen) > 1:
         raise ItaMedError("--config goes with one dataset")
     done = {}
-    for name in chosen:
+    for name in chosen:  # with --all, what is not here is named and left out
         try:
             done[name] = built = build(name, out, mirror, config)
-        except MissingPackage as error:
+        except (MissingPackage, MissingSource) as error:
             if not all_ready:
                 raise
             typer.echo(f"ita-med: not built: {error}", err=True)
@@ -97,6 +97,8 @@ def build_datasets(
             typer.echo(f"ita-med: {name} is unverified: its builder was written without the real files", err=True)
         if built.source == "embedded":
             typer.echo(f"ita-med: {name} is the synthetic sample, not the real dataset", err=True)
+    if not done:
+        raise ItaMedError("nothing could be built")
     if json:
         print_json({name: built.as_dict() for name, built in done.items()})
         return

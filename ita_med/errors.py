@@ -29,3 +29,7 @@ class MissingPackage(ItaMedError):
 
     def __init__(self, what: str, extra: str, error: ImportError) -> None:
         super().__init__(f"{what} needs more packages ({error}): pip install 'ita-med[{extra}]'")
+
+
+class MissingSource(SourceError):
+    """Raw files that are not here: not in the mirror, not downloaded, or gated for this user."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
-from ita_med.errors import SourceError
+from ita_med.errors import MissingSource, SourceError
 
 EMBEDDED = "embedded"
 MIRROR_VARIABLE = "ITA_MED_MIRROR"
@@ -301,7 +301,7 @@ def resolve(
                 f"{dataset}: the mirror {mirror} is not a folder; give --mirror DIR or set {MIRROR_VARIABLE}"
             )
         if not folder.is_dir():
-            raise SourceError(
+            raise MissingSource(
                 f'{dataset}: the mirror {mirror} has no folder "{dataset}"; '
                 f'fill it with "ita-med data pull {dataset} --to {mirror}" where there is a network'
             )
@@ -309,7 +309,7 @@ def resolve(
     folder = cache_dir() / "sources" / dataset
     if not folder.is_dir():
         if not download:
-            raise SourceError(
+            raise MissingSource(
                 f'{dataset}: not downloaded yet; run "ita-med data pull {dataset}" or set {MIRROR_VARIABLE} to a mirror'
             )
         pull(dataset, sources, folder)
@@ -329,7 +329,7 @@ def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str
     from ita_med.download import fetch
 
     if not sources:
-        raise SourceError(f"{dataset}: nothing to download; see the homepage in `ita-med data list`")
+        raise MissingSource(f"{dataset}: nothing to download; see the homepage in `ita-med data list`")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{dataset}-") as partial:
         root = Path(partial) / dataset
@@ -410,7 +410,7 @@ def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
             local_dir=folder,
         )
     except GatedRepoError as error:
-        raise SourceError(
+        raise MissingSource(
             f'{dataset}: {page} is gated; ask for access there, then "hf auth login" and try again'
         ) from error
     except RepositoryNotFoundError as error:

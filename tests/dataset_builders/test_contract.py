@@ -274,3 +274,20 @@ def test_two_examples_with_one_id_are_refused(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(ita_med.errors.DataError, match="id a appears twice"):
         build.build("abstrct", tmp_path, "embedded")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_builds_what_a_mirror_holds_and_names_the_rest(command: Any, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    shutil.copytree(build.folder("test_medicina") / "sample", mirror / "test_medicina")
+    ran = command("data", "build", "--all", "--mirror", mirror, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["test_medicina"]
+    named = [line for line in ran.err.splitlines() if line.startswith("ita-med: not built: ")]
+    assert len(named) == len(READY) - 1
+    (mirror / "e3c").mkdir()
+    ran = command("data", "build", "--all", "--mirror", mirror, "--out", tmp_path / "again")
+    assert ran.code == 1, "a folder that is there and does not hold the dataset is no reason to go on"
+    shutil.rmtree(mirror)
+    mirror.mkdir()
+    ran = command("data", "build", "--all", "--mirror", mirror, "--out", tmp_path / "none")
+    assert (ran.code, ran.err.splitlines()[-1]) == (1, "ita-med: nothing could be built")
