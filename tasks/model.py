@@ -26,7 +26,8 @@ def load(name: str, model_args: str, *, batch_size: str, device: str | None, see
     """An lm-eval model; one line instead of a stack trace for a type, an extra or a folder that is not there."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else a page of traces for each request that fails
-    if not sys.stderr.isatty() or "completions" in name:
+    if (not sys.stderr.isatty() or "completions" in name) and not name.startswith("vllm"):
+        # vLLM divides by the time that its own bar has been shown
         os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is first imported
     cls = _class(name)
     random.seed(seed)
