@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from itertools import permutations
 from random import Random
@@ -186,3 +187,25 @@ def test_sets_split_into_hits_and_misses(gold: set[int], predicted: set[int]) ->
     tp, fp, fn = c.sets(set(gold), set(predicted))
     assert (tp + fn, tp + fp) == (len(gold), len(predicted))
     assert tp == len([item for item in gold if item in predicted])
+
+
+PIECES = ["a", "e", "à", "è", "e\u0300", "a\u0301", " ", "\n", "  ", "x", ".", "ﬁ", "Å"]
+ACCENTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+def test_decomposed_accents_are_the_same_text() -> None:
+    composed, decomposed = "varietà di", unicodedata.normalize("NFD", "varietà di")
+    assert composed != decomposed
+    assert c.fold(decomposed) == composed
+    assert c.ground(f"Una {decomposed} forme", [("X", "varietà")]) == [("X", 4, 12)]
+    assert c.ground(f"Una {composed} forme", [("X", unicodedata.normalize("NFD", "varietà"))]) == [("X", 4, 11)]
+
+
+@given(ACCENTS, ACCENTS, ACCENTS)
+def test_a_mention_is_grounded_where_the_text_reads_so(before: str, mention: str, after: str) -> None:
+    text = f"{before} {mention} {after}"
+    for place in c.ground(text, [("X", mention)]):
+        if place is None:
+            assert not c.fold(mention)
+        else:
+            assert c.fold(text[place[1] : place[2]]) == c.fold(mention)
