@@ -41,11 +41,13 @@ def _root(
 def _add_rooms() -> None:
     from ita_med.dataset_builders import cli as data
     from ita_med.dataset_builders.corpora import cli as corpus
+    from ita_med.leaderboard import cli as leaderboard
     from ita_med.tasks import cli as tasks
 
     app.add_typer(data.app, name="data")
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(tasks.app, name="tasks")
+    app.add_typer(leaderboard.app, name="leaderboard")
     for name, command in tasks.TOP_LEVEL.items():
         app.command(name)(command)
 

@@ -135,7 +135,7 @@ def _result(submission_id: int, scores: Scores, predictions: bytes) -> dict[str,
     return {
         "submission_id": submission_id,
         "task": scores.task,
-        "data": scores.source,
+        "data": f"{scores.source}:{scores.fingerprint}",
         "score": scores.metrics["score"],
         "stderr": scores.stderr["score"],
         "metrics": scores.metrics,
@@ -207,3 +207,9 @@ def record(connection: Connection, user_id: int | None, action: str, subject: st
     connection.execute(
         insert(t.audit).values(created=now(), user_id=user_id, action=action, subject=subject, detail=detail[:1000])
     )
+
+
+def submission(connection: Connection, submission_id: int) -> Any:
+    """The row of a submission on the board (user_id, manifest, key, …), or None."""
+    s = t.submissions
+    return connection.execute(select(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None))).first()

@@ -218,7 +218,7 @@ def _claim(manifest: dict[str, Any]) -> Claim:
         model=_text(manifest, "model", required=True),
         method=_text(manifest, "method", required=True),
         revision=_text(manifest, "revision"),
-        adapter=_text(manifest, "adapter"),
+        adapter=_adapter(manifest),
         licence=_text(declared, "licence"),
         model_type=_text(declared, "model_type") or "other",
         open_weights=declared.get("open_weights") is True,
@@ -250,6 +250,15 @@ def _lm_eval_claim(results: dict[str, Any], name: str) -> Claim:
         method=f"{n}-shot" if n else "zero-shot",
         revision=_text(config, "model_sha") or _text(config, "model_revision"),
     )
+
+
+def _adapter(manifest: dict[str, Any]) -> str:
+    """ "ORG/NAME@COMMIT", or with the digest of a local folder: ita-med eval writes an object."""
+    stated = manifest.get("adapter")
+    if not isinstance(stated, dict):
+        return _text(manifest, "adapter")
+    pinned = _text(stated, "revision") or _text(stated, "weights_sha256")
+    return "@".join(part for part in (_text(stated, "name"), pinned) if part)[:MAX_TEXT]
 
 
 def _text(values: dict[str, Any], key: str, *, required: bool = False) -> str:

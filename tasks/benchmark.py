@@ -40,6 +40,7 @@ class Scores:
     unknown: list[str] = field(default_factory=list)
     duplicate: list[str] = field(default_factory=list)
     source: str = ""
+    fingerprint: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -153,8 +154,9 @@ class TaskData:
         unknown = [i for i in answers if i not in self.by_id]
         ids = [e.id for e in self.examples]
         return Scores(
-            self.task.id, len(ids), values, errors, ids, counts, self.clusters, missing, unknown, source=self.source
-        )
+            self.task.id, len(ids), values, errors, ids, counts, self.clusters, missing, unknown,
+            source=self.source, fingerprint=self.fingerprint,
+        )  # fmt: skip
 
 
 def load(name: str, mirror: str | None = None) -> TaskData:

@@ -23,7 +23,7 @@ def render(report: Report) -> str:
     writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()
     for line in [*_runs(report), *_reference(report)]:
-        writer.writerow({name: _plain(value) for name, value in line.items()})
+        writer.writerow({name: plain(value) for name, value in line.items()})
     return out.getvalue()
 
 
@@ -78,7 +78,7 @@ def _reference(report: Report) -> Iterator[dict[str, Any]]:
         yield same | {"measure": "AVG", "score": row.avg, "delta": row.delta}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers in few digits; a name that a spreadsheet would compute gets an apostrophe."""
     if isinstance(value, float):
         return f"{value:.6g}"

@@ -18,7 +18,7 @@ def render(report: Report) -> str:
         if figure is not None
     ]
     for n, table in enumerate(once(tables(report))):
-        sections.append(_table(table))
+        sections.append(html_table(table))
         if n == 0:
             sections += [_figure(*figure, library=k == 0) for k, figure in enumerate(figures)]
     return PAGE.format(body="\n".join(sections), about=ABOUT)
@@ -79,7 +79,13 @@ def _times(report: Report) -> Any:
     return figure
 
 
-def _table(table: Table) -> str:
+def page(found: list[Table], first: list[str], about: str) -> str:
+    """Tables under the notes that every reader must know first, without figures."""
+    sections = [f'<p class="note">{escape(note)}</p>' for note in first]
+    return PAGE.format(body="\n".join([*sections, *map(html_table, found)]), about=escape(about))
+
+
+def html_table(table: Table) -> str:
     titles = {task.id: task.title for task in catalogue.tasks()}
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.lines[0])
     body = "\n".join(

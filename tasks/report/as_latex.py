@@ -14,10 +14,15 @@ SIGNS = {
 
 
 def render(report: Report) -> str:
+    return page(tables(report), notes(report))
+
+
+def page(found: list[Table], first: list[str]) -> str:
+    """Tables; the notes that every reader must know stand in every caption."""
     parts = ["% ita-med report; needs \\usepackage{booktabs}"]
-    parts += [f"% {note}" for note in notes(report)]
-    for table in tables(report):
-        parts += ["", *_lines(table, notes(report))]
+    parts += [f"% {note}" for note in first]
+    for table in found:
+        parts += ["", *_lines(table, first)]
     return "\n".join(parts) + "\n"
 
 

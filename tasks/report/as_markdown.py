@@ -8,9 +8,14 @@ from ita_med.tasks.report.tables import Report, Table, notes, once, tables
 
 
 def render(report: Report) -> str:
+    return page(once(tables(report)), notes(report))
+
+
+def page(found: list[Table], first: list[str]) -> str:
+    """Tables under the notes that every reader must know first."""
     parts = ["# ita-med", ""]
-    parts += [line for note in notes(report) for line in (f"> **{escape(note)}**", "")]
-    for table in once(tables(report)):
+    parts += [line for note in first for line in (f"> **{escape(note)}**", "")]
+    for table in found:
         parts += [f"## {escape(table.title)}", "", *_lines(table), ""]
         parts += [line for note in table.notes for line in (escape(note), "")]
     return "\n".join(parts).rstrip() + "\n"

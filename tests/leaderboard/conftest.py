@@ -6,13 +6,15 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import argon2
 import pytest
 from sqlalchemy import Engine
 
-from ita_med.leaderboard import accounts, store
+from ita_med.leaderboard import accounts, demo, store
 from ita_med.leaderboard.submission import read_folder
 from ita_med.tasks.evaluate import Run, evaluate
 
@@ -46,11 +48,38 @@ def zipped(files: Files, top: str = "") -> bytes:
     return buffer.getvalue()
 
 
+@pytest.fixture(scope="session")
+def empty_board(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with its tables: migrations are slow to run for every test."""
+    path = tmp_path_factory.mktemp("empty") / "board.sqlite"
+    store.connect(path).dispose()
+    return path.read_bytes()
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, empty_board: bytes) -> Iterator[Engine]:
+    (tmp_path / "board.sqlite").write_bytes(empty_board)
     opened = store.connect(tmp_path / "board.sqlite")
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def demo_board(tmp_path_factory: pytest.TempPathFactory, empty_board: bytes) -> bytes:
+    """A database with the demo's runs."""
+    path = tmp_path_factory.mktemp("demo") / "board.sqlite"
+    path.write_bytes(empty_board)
+    opened = store.connect(path)
+    demo.seed(opened)
+    opened.dispose()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes are made to be slow; test_store makes real ones."""
+    cheap = partial(argon2.PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(argon2, "PasswordHasher", cheap)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ DAMAGE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no model": (manifest(model=""), '"model" is missing'),
     "model is a number": (manifest(model=7), '"model" is missing or no text'),
     "right-to-left model name": (manifest(model="gpt\u202egnp.exe"), "control characters"),
+    "adapter is a list": (manifest(adapter=["a"]), '"adapter" is missing or no text'),
     "long model name": (manifest(model="x" * 201), "longer than 200"),
     "unknown model type": (manifest(declared={"model_type": "oracle"}), "model_type is one of"),
     "negative parameters": (manifest(declared={"parameters": -1}), '"parameters" is no number'),
@@ -166,11 +167,13 @@ def test_the_key_depends_on_what_makes_a_submission_another_one(files: Files) ->
         change_manifest(files, model="other"),
         change_manifest(files, revision="2"),
         change_manifest(files, adapter="a1b2"),
+        change_manifest(files, adapter={"name": "org/lora", "revision": "a1b2"}),
+        change_manifest(files, adapter={"name": "lora", "weights_sha256": "c3d4"}),
         change_manifest(files, method="4-shot"),
         change_manifest(files, prompts_sha256={TASKS[0]: "0"}),
         files | {FIRST: files[FIRST] + b"\n"},
     ]
-    assert len({first.key, *(s.parse(other).key for other in others)}) == 7
+    assert len({first.key, *(s.parse(other).key for other in others)}) == 9
 
 
 def test_samples_of_lm_eval_are_a_submission_too(files: Files) -> None:

@@ -1,0 +1,139 @@
+"""Answers of the API: problems by RFC 9457, cached JSON with ETags, security headers, counters for Prometheus."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+log = logging.getLogger("ita_med.leaderboard")
+HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""An answer that sets one of these itself keeps its own (pages need scripts, data do not)."""
+MOST_CACHED = 256
+Message = MutableMapping[str, Any]
+
+
+@dataclass
+class Problem(Exception):
+    """What went wrong, as the body of the answer; problems: of an upload, line by line."""
+
+    title: str
+    status: int
+    detail: str = ""
+    type: str = "about:blank"
+    problems: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
+        if self.problems:
+            body["problems"] = self.problems
+        headers = {"cache-control": "no-store"} | self.headers
+        return Response(orjson.dumps(body), self.status, headers, "application/problem+json")
+
+
+@dataclass
+class Cache:
+    """JSON answers by key, raw and compressed; those of an older state of the board are dropped."""
+
+    _kept: dict[tuple[str, ...], tuple[str, bytes, bytes]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def known(self, *key: str) -> bool:
+        return key in self._kept
+
+    def answer(self, request: Request, make: Callable[[], Any], *key: str) -> Response:
+        """The value of `make` as JSON, made once for each key; key[0] is the state of the board. 304 where the reader
+        has it already."""
+        found = self._kept.get(key)
+        if found is None:
+            body = orjson.dumps(make(), option=orjson.OPT_SERIALIZE_NUMPY)
+            found = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', body, gzip.compress(body, 6)
+            with self._lock:
+                same = {k: v for k, v in self._kept.items() if k[0] == key[0]}
+                self._kept = (same if len(same) < MOST_CACHED else {}) | {key: found}
+        etag, body, packed = found
+        headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", "") and len(packed) < len(body):
+            return Response(packed, headers=headers | {"content-encoding": "gzip"}, media_type="application/json")
+        return Response(body, headers=headers, media_type="application/json")
+
+
+@dataclass
+class Counters:
+    """Requests and seconds by route and status."""
+
+    requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        with self._lock:
+            key = method, route, status
+            self.requests[key] = self.requests.get(key, 0) + 1
+            self.seconds[route] = self.seconds.get(route, 0.0) + seconds
+
+    def lines(self) -> list[str]:
+        with self._lock:
+            out = ["# TYPE itamed_requests_total counter"]
+            out += [
+                f'itamed_requests_total{{method="{method}",route="{route}",status="{status}"}} {n}'
+                for (method, route, status), n in sorted(self.requests.items())
+            ]
+            out += ["# TYPE itamed_request_seconds_total counter"]
+            out += [f'itamed_request_seconds_total{{route="{r}"}} {n:.6f}' for r, n in sorted(self.seconds.items())]
+        return out
+
+
+class Guard:
+    """Outermost of the app: security headers on every answer, counters, and errors without a trace for the reader."""
+
+    def __init__(self, app: Any, counters: Counters) -> None:
+        self.app = app
+        self.counters = counters
+
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[Message], Awaitable[None]]) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                own = {name for name, _ in message["headers"]}
+                added = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception:
+            log.exception("%s failed", getattr(scope.get("route"), "path", "a request"))
+            if status:
+                raise
+            await Problem("Internal error", 500).response()(scope, receive, sending)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+            self.counters.count(method, route, status, time.perf_counter() - started)

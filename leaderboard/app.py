@@ -1,0 +1,97 @@
+"""The board's server: FastAPI around the store; one process, loopback by default."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+
+from ita_med import __version__, sources
+from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem
+from ita_med.leaderboard.limits import RateLimit, Settings
+from ita_med.leaderboard.ranking import Board
+from ita_med.leaderboard.uploads import Checkers
+
+
+@dataclass
+class State:
+    """What the routes share; `synthetic`: the board shows runs on the embedded sample, and says so."""
+
+    engine: Engine
+    mirror: str | None
+    settings: Settings
+    board: Board
+    checkers: Checkers
+    users: RateLimit
+    addresses: RateLimit
+    cache: Cache = field(default_factory=Cache)
+    counters: Counters = field(default_factory=Counters)
+
+    @property
+    def synthetic(self) -> bool:
+        return self.mirror == sources.EMBEDDED
+
+
+def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
+    """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
+    from ita_med.leaderboard import api
+
+    if mirror is None and sources.nothing_real():
+        mirror = sources.EMBEDDED
+    settings = settings or Settings()
+    state = State(
+        engine,
+        mirror,
+        settings,
+        Board(engine),
+        Checkers(mirror, settings.check_processes, settings.check_seconds),
+        RateLimit(settings.user_per_minute),
+        RateLimit(settings.address_per_minute),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        state.checkers.close()
+
+    app = FastAPI(
+        title="ita-med leaderboard",
+        version=__version__,
+        summary="Rankings of the Italian clinical NLP benchmark; submissions are re-scored from their predictions.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.board = state
+    app.include_router(api.router)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Guard, counters=state.counters)
+    return app
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return Problem(str(error.detail), error.status_code, headers=dict(error.headers or {})).response()
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """What was sent is not repeated."""
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:20]]
+    return Problem("Invalid request", 422, found[0] if found else "", problems=found).response()

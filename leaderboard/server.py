@@ -1,0 +1,31 @@
+"""uvicorn around the app: no access log, no address kept, no server header."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from sqlalchemy import Engine
+
+from ita_med.errors import ItaMedError
+from ita_med.leaderboard.app import make_app
+from ita_med.leaderboard.limits import Settings
+
+
+def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM; prints the address once requests are taken. Port 0: any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        raise ItaMedError(f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port") from error
+    listening.listen(2048)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"ita-med: the board is at http://{shown}:{listening.getsockname()[1]}/ (API: /api/v1)", flush=True)
+    config = uvicorn.Config(
+        make_app(engine, mirror, settings), log_level="warning", access_log=False, server_header=False,
+        proxy_headers=False, timeout_keep_alive=30, limit_concurrency=500,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[listening])
