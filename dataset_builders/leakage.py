@@ -115,16 +115,19 @@ def _mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(29))
 
 
+def text_of(example: Example) -> str:
+    """What is compared of an example: its text; of a question the context, the stem and the options in any order."""
+    if isinstance(example, ChoiceExample):
+        return "\n".join([example.context, example.question, *sorted(example.options)])
+    return example.text
+
+
 def documents(examples: Iterable[Example]) -> dict[str, str]:
     """Id -> text of the distinct texts that are compared, in order of appearance."""
     texts: dict[str, list[str]] = {}
     for example in examples:
-        if isinstance(example, ChoiceExample):
-            text = "\n".join([example.context, example.question, *sorted(example.options)])
-        else:
-            text = example.text
         alone = isinstance(example, ChoiceExample | TextExample)
-        texts.setdefault(example.id if alone else example.doc_id or example.id, []).append(text)
+        texts.setdefault(example.id if alone else example.doc_id or example.id, []).append(text_of(example))
     joined = {name: "\n".join(parts) for name, parts in texts.items()}
     first = {text: name for name, text in reversed(joined.items())}
     return {name: text for name, text in joined.items() if first[text] == name}
@@ -143,18 +146,23 @@ def collect(names: list[str], mirror: str | None, tell: Callable[[str], object])
         own: dict[tuple[str, bytes], Texts] = {}
         for config, split, examples in build.examples(name, files=files):
             found = _texts(name, config, split, examples)
-            same = own.setdefault((split, np.sort(_text_hashes(found)).tobytes()), found)
+            same = own.setdefault((split, np.sort(text_hashes(found)).tobytes()), found)
             same.views += [config] if config not in same.views else []
         groups += [texts for texts in own.values() if len(texts)]
     return groups, absent
 
 
 def _texts(name: str, config: str, split: str, examples: list[Example]) -> Texts:
-    every = {key: word_hashes(text) for key, text in documents(examples).items()}
+    corpus = isinstance(examples[0], TextExample)
+    return hashed(name, config, split, documents(examples), corpus=corpus)
+
+
+def hashed(name: str, config: str, split: str, texts: dict[str, str], *, corpus: bool = False) -> Texts:
+    """The texts by id as hashed words, without those of fewer than `MIN_WORDS`."""
+    every = {key: word_hashes(text) for key, text in texts.items()}
     kept = {key: hashes for key, hashes in every.items() if len(hashes) >= MIN_WORDS}
     starts = np.cumsum([0, *map(len, kept.values())])
     joined = np.concatenate(list(kept.values())) if kept else np.empty(0, np.uint64)
-    corpus = isinstance(examples[0], TextExample)
     return Texts(name, [config], split, corpus, list(kept), joined, starts, left_out=len(every) - len(kept))
 
 
@@ -187,7 +195,7 @@ def sequences(texts: Texts, n: int, first: int = 0, last: int | None = None) -> 
     return hashes[new], owner[new] + first
 
 
-def _text_hashes(texts: Texts) -> Hashes:
+def text_hashes(texts: Texts) -> Hashes:
     """One hash per text: over its words and their order."""
     if not len(texts):
         return np.empty(0, np.uint64)
@@ -277,10 +285,10 @@ def compare(groups: list[Texts]) -> list[Overlap]:
     if not held:
         return []
     shingles, long = Index(held, SHINGLE), Index(held, SEQUENCE)
-    wholes = [_text_hashes(group) for group in held]
+    wholes = [text_hashes(group) for group in held]
     overlaps = []
     for train in (group for group in groups if group.split == "train"):
-        own = _text_hashes(train)
+        own = text_hashes(train)
         near, share = nearest(train, shingles) >= NEAR, contained(train, long)
         for n, group in enumerate(held):
             if group.split == "train" and not train.corpus:

@@ -20,26 +20,42 @@ METHODS = ("ft", "cpt")
 
 @dataclass
 class Model:
-    """id: a Hub id or a local folder. chat: train with the model's chat template (instruction as system turn)."""
+    """id: a Hub id, or the folder of a run that was trained before. path: a local folder with the files of `id`, for
+    machines without a network; the run keeps the public name. chat: train with the model's chat template (instruction
+    as system turn). dtype: what a GPU computes in; all-parameter training keeps its weights in float32."""
 
     id: str
+    path: str | None = None
     revision: str = "main"
     chat: bool = True
     dtype: str = "bfloat16"
     attention: str = "sdpa"
+
+    @property
+    def place(self) -> str:
+        """Where the model is loaded from."""
+        return self.path or self.id
+
+    @property
+    def public_name(self) -> str:
+        """The Hub id; of a folder its last part: other machines do not have the rest."""
+        return Path(self.id).name if Path(self.id).is_dir() else self.id
 
 
 @dataclass
 class Data:
     """tasks (ft): task or group names, "id" for all in-distribution tasks. corpora (cpt): folders of ita-med corpus
     build. cap_per_task, temperature: see `rows.shares`. max_length: tokens; longer rows are left out and counted (ft)
-    or split (cpt)."""
+    or split (cpt). document_end (cpt): the token behind each document; None: the tokenizer's end of sequence, which in
+    a chat model ends a turn. The tokenizer itself is left as it is. streaming (cpt): texts are read and tokenised while
+    the model is trained, not before."""
 
     tasks: list[str] = field(default_factory=list)
     corpora: list[str] = field(default_factory=list)
     cap_per_task: int | None = None
     temperature: float = 1.0
     max_length: int = 2048
+    document_end: str | None = None
     streaming: bool = False
 
 
@@ -183,8 +199,14 @@ def _check(recipe: Recipe, where: str) -> None:
         raise ItaMedError(f"{where}: continual pre-training needs data.corpora, folders of ita-med corpus build")
     if recipe.train.packing not in ("none", "bfd", "bfd_split"):
         raise ItaMedError(f'{where}: train.packing is "none", "bfd" or "bfd_split"')
-    if recipe.method == "cpt" and recipe.train.packing == "bfd":
-        raise ItaMedError(f"{where}: bfd cuts off what does not fit (a third of E3C); use bfd_split")
+    if recipe.method == "cpt" and recipe.train.packing != "bfd_split":
+        raise ItaMedError(f"{where}: only the packing bfd_split throws no text away (bfd loses a third of E3C)")
+    if recipe.method == "ft" and recipe.train.packing == "bfd_split":
+        raise ItaMedError(f"{where}: bfd_split would cut rows in two; fine-tuning packs with bfd")
+    for name, value in (("batch_size", recipe.train.batch_size), ("save_steps", recipe.train.save_steps),
+                        ("gradient_accumulation", recipe.train.gradient_accumulation)):  # fmt: skip
+        if value < 1:
+            raise ItaMedError(f"{where}: train.{name} is {value}, expected at least 1")
 
 
 def tasks(recipe: Recipe) -> list[catalogue.Task]:

@@ -1,109 +1,214 @@
 """Fine-tuning and continual pre-training with TRL's SFTTrainer, from a recipe.
 
-The output folder holds the adapter or the model, the tokenizer, checkpoints while it runs, and manifest.json. A run
-that was killed goes on from its last checkpoint, bit for bit as if nothing had happened.
+A run that was killed goes on from its last whole checkpoint, bit for bit as if nothing had happened.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ita_med.errors import ItaMedError
+from ita_med.training import runs
 from ita_med.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, IterableDataset
 
-LLAMA_DATE = "26 Jul 2024"
-"""Llama-3.2's template writes today's date into every prompt unless it is told one."""
-TEMPLATE_ARGUMENTS = {"date_string": LLAMA_DATE, "enable_thinking": False}
-"""Templates ignore what they do not know."""
+ADAPTER_CONFIG = "adapter_config.json"
 
 
-def train(recipe: Recipe, dataset: Dataset, out: Path) -> dict[str, Any]:
-    """Train and save into `out`; returns TRL's metrics. Needs `ita-med[train]`."""
-    _quiet()
-    from transformers import AutoTokenizer, set_seed
-    from transformers.trainer_utils import get_last_checkpoint
+@dataclass
+class Result:
+    """losses: (step, training loss) as logged; tokens: read by the model, over all processes."""
+
+    parameters: int
+    trainable: int
+    steps: int
+    tokens: int
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    resumed_from: int | None = None
+    processes: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in ("parameters", "trainable", "steps", "tokens", "processes")}
+        first, last = (self.losses[0][1], self.losses[-1][1]) if self.losses else (None, None)
+        return values | {
+            "resumed_from": self.resumed_from,
+            "loss": {"first": first, "last": last, "log": [[step, loss] for step, loss in self.losses]},
+        }
+
+
+def quiet() -> None:
+    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that.
+
+    huggingface_hub reads the variable when it is imported, so this comes before any import of it.
+    """
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if hub := sys.modules.get("huggingface_hub.constants"):
+        hub.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+
+def require_packages() -> None:
+    for module in ("torch", "trl", "peft", "accelerate"):
+        if find_spec(module) is None:
+            raise ItaMedError(f"training needs the package {module}: pip install 'ita-med[train]'")
+
+
+def train(
+    recipe: Recipe, dataset: Dataset | IterableDataset, tokenizer: Any, out: Path, *, max_steps: int | None = None
+) -> Result:
+    """Train from the last checkpoint in `out`, or from the start, and save the adapter or model and the tokenizer.
+
+    dataset: `input_ids` and `labels`. max_steps: needed where the data set is streamed, whose length nobody knows.
+    """
+    quiet()
+    from transformers import PrinterCallback
+    from transformers.utils import logging
     from trl import SFTConfig, SFTTrainer
 
-    set_seed(recipe.train.seed)
-    tokenizer = AutoTokenizer.from_pretrained(recipe.model.id, revision=recipe.model.revision)
-    if recipe.method == "ft" and recipe.model.chat:
-        if tokenizer.chat_template is None:
-            raise ItaMedError(f"{recipe.model.id} has no chat template; set model.chat=false")
-        dataset = dataset.map(lambda row: {"chat_template_kwargs": TEMPLATE_ARGUMENTS})
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    args = SFTConfig(**settings(recipe, out, max_steps=max_steps))
+    checkpoint = runs.last_checkpoint(out, args.world_size)
+    args.distributed_state.wait_for_everyone()
+    if args.process_index == 0:
+        runs.drop_broken(out, checkpoint)
+    args.distributed_state.wait_for_everyone()
     trainer = SFTTrainer(
-        model=recipe.model.id,
-        args=SFTConfig(**settings(recipe, out)),
+        model=recipe.model.place,
+        args=args,
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=_lora(recipe),
+        peft_config=lora(recipe),
     )
-    checkpoint = get_last_checkpoint(str(out)) if out.is_dir() else None
-    result = trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.remove_callback(PrinterCallback)
+    model: Any = trainer.model
+    total = model.num_parameters()
+    trainable = sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
-    metrics: dict[str, Any] = dict(result.metrics)
-    return metrics
+    if trainer.is_world_process_zero():
+        (out / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
+        (out / "README.md").unlink(missing_ok=True)  # an empty card
+        _public_base(recipe, out)
+    log = trainer.state.log_history
+    losses = [(int(entry["step"]), entry["loss"]) for entry in log if "loss" in entry]
+    tokens = sum_of_legs([int(entry["num_tokens"]) for entry in log if "num_tokens" in entry])
+    resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
+    base = total - trainable if recipe.lora else total
+    return Result(base, trainable, trainer.state.global_step, tokens, losses, resumed, args.world_size)
 
 
-def _quiet() -> None:
-    """TRL reports every start of a trainer to its makers unless it is told not to; a hospital does not want that."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+def sum_of_legs(counts: list[int]) -> int:
+    """TRL counts tokens from 0 again after a resumption: the sum of what each leg counted last."""
+    return sum(n for n, following in zip(counts, [*counts[1:], -1], strict=False) if following < n)
 
 
-def settings(recipe: Recipe, out: Path) -> dict[str, Any]:
+def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict[str, Any]:
     """The recipe in TRL's words (1.16)."""
     import torch
 
-    t = recipe.train
+    t, gpu = recipe.train, torch.cuda.is_available()
     packed = t.packing != "none"
+    # packed rows of a batch are laid end to end; without flash attention every token would be held against every other
+    # of the batch, so the rows go one by one, and the loss is averaged over the same tokens
+    one_by_one = packed and "flash" not in recipe.model.attention
     return {
-        "output_dir": str(out),
+        "output_dir": str(out / runs.CHECKPOINTS),
         "learning_rate": t.learning_rate,
         "lr_scheduler_type": t.schedule,
         "warmup_steps": t.warmup,
         "num_train_epochs": t.epochs,
-        "max_steps": t.max_steps or -1,
-        "per_device_train_batch_size": t.batch_size,
-        "gradient_accumulation_steps": t.gradient_accumulation,
+        "max_steps": t.max_steps or max_steps or -1,
+        "per_device_train_batch_size": 1 if one_by_one else t.batch_size,
+        "gradient_accumulation_steps": t.gradient_accumulation * (t.batch_size if one_by_one else 1),
         "weight_decay": t.weight_decay,
         "max_grad_norm": t.max_grad_norm,
         "packing": packed,
         **({"packing_strategy": t.packing} if packed else {}),
         "max_length": recipe.data.max_length,
-        "activation_checkpointing": t.gradient_checkpointing and torch.cuda.is_available(),
-        "gradient_checkpointing": t.gradient_checkpointing and torch.cuda.is_available(),
-        "bf16": recipe.model.dtype == "bfloat16" and torch.cuda.is_available(),
-        "use_cpu": not torch.cuda.is_available(),
+        "activation_checkpointing": t.gradient_checkpointing and gpu,  # TRL's own default is on
+        "bf16": recipe.model.dtype == "bfloat16" and gpu,
+        "use_cpu": not gpu,
+        "dataloader_pin_memory": gpu,
         "seed": t.seed,
         "data_seed": t.seed,
         "save_steps": t.save_steps,
         "save_total_limit": 2,
         "logging_steps": t.logging_steps,
-        "report_to": recipe.report_to if recipe.report_to != "none" else [],
+        "disable_tqdm": not sys.stderr.isatty(),
+        "report_to": tracker(recipe),
         "run_name": recipe.name,
+        "project": "ita-med",
         "model_init_kwargs": {
-            "dtype": recipe.model.dtype if torch.cuda.is_available() else "float32",
+            "dtype": weights_dtype(recipe, gpu),
             "attn_implementation": recipe.model.attention,
             "revision": recipe.model.revision,
         },
     }
 
 
-def _lora(recipe: Recipe) -> Any:
-    from peft import LoraConfig
+def weights_dtype(recipe: Recipe, gpu: bool) -> str:
+    """A frozen base may be kept in 16 bits; weights that are trained may not: small steps would be rounded away."""
+    return recipe.model.dtype if gpu and recipe.lora else "float32"
 
+
+def tracker(recipe: Recipe) -> str | list[str]:
+    """trackio, which keeps its records on this machine, only where it is installed."""
+    if recipe.report_to == "none" or (recipe.report_to == "trackio" and find_spec("trackio") is None):
+        return "none"
+    return recipe.report_to
+
+
+def lora(recipe: Recipe) -> Any:
+    """PEFT's configuration, or None where all parameters are trained."""
     if recipe.lora is None:
         return None
-    values = dataclasses.asdict(recipe.lora)
+    from peft import LoraConfig
+
     return LoraConfig(
-        r=values["r"],
-        lora_alpha=values["alpha"],
-        lora_dropout=values["dropout"],
-        target_modules=values["targets"],
+        r=recipe.lora.r,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=recipe.lora.targets,
         task_type="CAUSAL_LM",
     )
+
+
+def _public_base(recipe: Recipe, out: Path) -> None:
+    """PEFT and transformers write down where the base was loaded from; others need its public name."""
+    for name, key in ((ADAPTER_CONFIG, "base_model_name_or_path"), ("config.json", "_name_or_path")):
+        path = out / name
+        if path.is_file():
+            values = json.loads(path.read_text("utf-8"))
+            if key in values:
+                values[key] = recipe.model.public_name
+            if isinstance(modules := values.get("target_modules"), list):
+                values["target_modules"] = sorted(modules)  # PEFT keeps a set: its order changes from run to run
+            path.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+
+
+def merge(recipe: Recipe, out: Path) -> None:
+    """Write the base with the adapter in it to OUT/merged, a model that needs no PEFT."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    dtype = recipe.model.dtype
+    base = AutoModelForCausalLM.from_pretrained(recipe.model.place, revision=recipe.model.revision, dtype=dtype)
+    merged = PeftModel.from_pretrained(base, str(out)).merge_and_unload()
+    partial = out / ".merged"
+    shutil.rmtree(partial, ignore_errors=True)
+    merged.save_pretrained(partial)
+    AutoTokenizer.from_pretrained(out).save_pretrained(partial)
+    _public_base(recipe, partial)
+    shutil.rmtree(out / "merged", ignore_errors=True)
+    partial.rename(out / "merged")

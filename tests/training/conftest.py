@@ -1,0 +1,140 @@
+"""Models of the families' real kinds, shrunk to two layers, with small vocabularies and the real chat templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ita_med import catalogue, sources
+from ita_med.tasks.benchmark import load
+from ita_med.training.rows import rows
+
+ENDS = {
+    "qwen3": ("<|im_end|>", "<|endoftext|>", ["<|im_start|>", "<think>", "</think>"], "qwen3.jinja"),
+    "llama3": ("<|eot_id|>", "<|end_of_text|>", ["<|start_header_id|>", "<|end_header_id|>"], "llama3_2.jinja"),
+    "gemma3": ("<end_of_turn>", "<eos>", ["<start_of_turn>"], "gemma3.jinja"),
+    "smollm2": ("<|im_end|>", "<|endoftext|>", ["<|im_start|>"], ""),
+}
+"""Family -> end of a turn, end of a document, other signs of the template, the template that TRL keeps."""
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+BOS = {"llama3": "<|begin_of_text|>", "gemma3": "<bos>"}
+
+
+@cache
+def sample_texts() -> list[str]:
+    """The training rows of all tasks on the embedded sample, as texts."""
+    found = []
+    for task in catalogue.tasks(ready=True):
+        if task.distribution == "id":
+            data = load(task.id, sources.EMBEDDED)
+            found += [row["prompt"] + row["completion"] for row in rows(data, chat=False)]
+    return found
+
+
+def tiny_tokenizer(family: str) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    turn, document, signs, template = ENDS[family]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    own = [BOS[family]] if family in BOS else []
+    trainer = trainers.BpeTrainer(
+        vocab_size=1500,
+        special_tokens=[*own, turn, document, *signs],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sample_texts(), trainer)
+    if own:
+        start = own[0]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{start} $A", special_tokens=[(start, tokenizer.token_to_id(start))]
+        )
+    more = {"bos_token": own[0]} if own else {}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=turn, pad_token=document, **more)
+    trl = pytest.importorskip("trl")
+    folder = Path(str(trl.__file__)).parent / "chat_templates"
+    fast.chat_template = (folder / template).read_text("utf-8") if template else CHATML
+    return fast
+
+
+def tiny_config(family: str, tokenizer: Any) -> Any:
+    from transformers import Gemma3TextConfig, LlamaConfig, Qwen3Config
+
+    kind = {"qwen3": Qwen3Config, "gemma3": Gemma3TextConfig}.get(family, LlamaConfig)
+    more: dict[str, Any] = {"query_pre_attn_scalar": 16, "sliding_window": 64} if family == "gemma3" else {}
+    return kind(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        max_position_embeddings=4096,
+        initializer_range=0.15,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+        **more,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Family -> the folder of its tiny model."""
+    torch = pytest.importorskip("torch")
+    for module in ("trl", "peft", "accelerate"):
+        pytest.importorskip(module)
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("families")
+
+    @cache
+    def make(family: str) -> Path:
+        from transformers import AutoModelForCausalLM
+
+        tokenizer = tiny_tokenizer(family)
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(tiny_config(family, tokenizer))
+        model.generation_config.eos_token_id = tokenizer.eos_token_id
+        model.save_pretrained(root / family)
+        tokenizer.save_pretrained(root / family)
+        return root / family
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built corpus of 60 synthetic texts, some far longer than a sequence, as `ita-med corpus build` leaves it."""
+    import orjson
+    import pyarrow.parquet as pq
+
+    from ita_med.schema import TextExample, to_table
+
+    folder = tmp_path_factory.mktemp("corpora") / "corpus"
+    (folder / "data").mkdir(parents=True)
+    texts = [" ".join(sample_texts()[i::60])[: 150 + 200 * (i % 9)] for i in range(60)]
+    examples = [TextExample(f"t{i}", text, "sample", "CC0 1.0", "") for i, text in enumerate(texts)]
+    for part in range(2):
+        pq.write_table(to_table(examples[part::2], "text"), folder / "data" / f"train-{part:05}-of-00002.parquet")
+    written = {"documents": 60, "words": sum(len(t.split()) for t in texts), "characters": sum(map(len, texts))}
+    report = {
+        "total": {"written": written},
+        "sources": {"sample": {"CC0 1.0": {}}},
+        "fingerprint": "0" * 64,
+        "decontamination": {"checked": {"e3c/disorder/test": {}}, "found": {}},
+        "inputs": [{"source": "sample", "from": "embedded"}],
+    }
+    (folder / "report.json").write_bytes(orjson.dumps(report))
+    return folder

@@ -1,0 +1,64 @@
+"""What would stop a run is found before anything is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ita_med.errors import ItaMedError
+from ita_med.training.estimate import Estimate, free_disk, free_memory, local_file, world_size
+from ita_med.training.recipe import Recipe
+
+
+def room(recipe: Recipe, estimate: Estimate, out: Path) -> str:
+    """Enough memory for the weights, gradients and optimiser, and enough disk; a warning, or "", on the batches.
+
+    What a batch needs is an estimate, and no reason to refuse. Several processes may share the model (FSDP, ZeRO): then
+    only the disk is looked at.
+    """
+    free, warning = free_memory(), ""
+    if free is not None and world_size() == 1:
+        if estimate.least_gib > free:
+            raise ItaMedError(
+                f"{recipe.name} needs {estimate.least_gib:.1f} GiB of memory for the model alone, {free:.1f} are free; "
+                "use lora, a smaller model, or share it among devices with --accelerate fsdp2"
+            )
+        if estimate.memory_gib > free:
+            warning = (
+                f"about {estimate.memory_gib:.1f} GiB of memory are needed, {free:.1f} are free; "
+                "if it fails, lower train.batch_size (and raise train.gradient_accumulation) or data.max_length"
+            )
+    left = free_disk(out)
+    if estimate.disk_gib > left:
+        raise ItaMedError(
+            f"{recipe.name} needs about {estimate.disk_gib:.1f} GiB of disk, {left:.1f} are free below {out.parent}"
+        )
+    return warning
+
+
+def model(recipe: Recipe) -> None:
+    """The model is here, or the Hub would give it to this user; nothing is downloaded."""
+    name, path = recipe.model.id, Path(recipe.model.place)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            hint = "; it is an adapter: train on merged/" if (path / "adapter_config.json").is_file() else ""
+            raise ItaMedError(f"{path} holds no model (config.json is missing){hint}")
+        return
+    if recipe.model.path:
+        raise ItaMedError(f"model.path={recipe.model.path} is no folder")
+    if local_file(recipe, "config.json") is not None:
+        return
+    from huggingface_hub import auth_check, constants
+    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError
+
+    if constants.HF_HUB_OFFLINE:
+        raise ItaMedError(f"{name} is not on this machine and HF_HUB_OFFLINE is set; name its folder as model.path")
+    try:
+        auth_check(name)
+    except GatedRepoError as error:
+        raise ItaMedError(
+            f'{name} is gated: ask for access at https://huggingface.co/{name}, then "hf auth login"'
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ItaMedError(f"{name} does not exist on the Hub, or is private and your token may not see it") from error
+    except (HTTPError, OSError) as error:
+        raise ItaMedError(f"the Hub cannot be asked for {name} ({error}); name a folder as model.path") from error

@@ -1,0 +1,143 @@
+"""`ita-med train`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ita_med.dataset_builders.cli import Json, Mirror
+from ita_med.errors import ItaMedError
+from ita_med.printing import aligned, print_json
+
+if TYPE_CHECKING:
+    from ita_med.training.run import Plan
+
+
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe's name, or a YAML file; none: list them.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value: train.epochs=2, model.path=DIR, …", metavar="K=V")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the result: a new one, or that of a stopped run.")
+    ] = None,
+    mirror: Mirror = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print data, tokens, memory, time and licences; write nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A training example that repeats an evaluated text is an error.")
+    ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Also write OUT/merged: base and adapter in one model.")
+    ] = False,
+    accelerate: Annotated[
+        str | None,
+        typer.Option(help="Several devices: fsdp1, fsdp2, zero1, zero2, zero3, multi_gpu, or accelerate's YAML file."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="With --accelerate: number of processes, if not the profile's.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fine-tune or go on pre-training a model by a recipe; after a stop, the same command goes on."""
+    from ita_med.training import recipe as recipes
+
+    if recipe is None:
+        typer.echo("\n".join(recipes.names()))
+        return
+    chosen = recipes.load(recipes.find(recipe), changes)
+    if accelerate:
+        raise typer.Exit(_launch(accelerate, processes))
+    from ita_med.training import run
+    from ita_med.training.estimate import is_first
+
+    if dry_run:
+        _print_plan(run.plan(chosen, mirror, strict=strict), out, merge, json)
+        return
+    if out is None:
+        raise ItaMedError("--out names the folder of the run; --dry-run needs none")
+    manifest = run.train(chosen, out, mirror, strict=strict, merge=merge)
+    if is_first():
+        if json:
+            print_json(manifest)
+        else:
+            _print_result(manifest, out)
+
+
+def _launch(profile: str, processes: int | None) -> int:
+    """The same command through accelerate, without these two options."""
+    import subprocess
+    import sys
+
+    from ita_med.training.sft import require_packages
+
+    require_packages()
+    number = ["--num_processes", str(processes)] if processes else []
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(_profile(profile)), *number]
+    return subprocess.run([*launcher, "-m", "ita_med.cli", *_without_launch(sys.argv[1:])]).returncode
+
+
+def _profile(name: str) -> Path:
+    """An accelerate configuration: a file, or one of those that come with TRL."""
+    from importlib.util import find_spec
+
+    if Path(name).is_file():
+        return Path(name)
+    spec = find_spec("trl")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / "accelerate_configs"
+    if not (folder / f"{name}.yaml").is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise ItaMedError(f"--accelerate {name}: no such file, nor one of {known}")
+    return folder / f"{name}.yaml"
+
+
+def _without_launch(arguments: list[str]) -> list[str]:
+    kept, skip = [], False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if skip or name in ("--accelerate", "--processes"):
+            skip = not skip and not equals
+            continue
+        kept.append(argument)
+    return kept
+
+
+def _print_plan(plan: Plan, out: Path | None, merge: bool, json: bool) -> None:
+    from ita_med.training import runs
+    from ita_med.training.plan_text import lines
+
+    if json:
+        import dataclasses
+
+        print_json(
+            {
+                "recipe": runs.as_run(plan.recipe),
+                "data": plan.counts,
+                **plan.facts,
+                "licences": runs.licences(plan.counts),
+                "estimate": dataclasses.asdict(plan.estimate) | {"memory_gib": plan.estimate.memory_gib},
+            }
+        )
+    else:
+        typer.echo("\n".join(lines(plan, out, merge)))
+
+
+def _print_result(manifest: dict[str, Any], out: Path) -> None:
+    table = [["data", "rows", "tokens", "left out"]]
+    for name, counts in manifest["data"].items():
+        left = sum(counts.get("leaking", {}).values()) + counts.get("too_long", 0)
+        rows = counts.get("rows", counts.get("documents", 0))
+        table.append([name, f"{rows:,}", f"{counts['tokens']:,}" if "tokens" in counts else "–", f"{left:,}"])
+    loss = manifest["loss"]
+    typer.echo("\n".join(aligned(table, left=1)))
+    typer.echo(f"\nloss {loss['first']} → {loss['last']} in {manifest['steps']:,} steps, {manifest['tokens']:,} tokens")
+    typer.echo(f"Written to {out}")
+
+
+TOP_LEVEL: dict[str, Callable[..., None]] = {"train": train}

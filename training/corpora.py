@@ -1,0 +1,121 @@
+"""Data of continual pre-training: the texts of corpora that `ita-med corpus build` wrote, as tokens.
+
+Each document ends with a token of its own (`data.document_end`), and TRL packs documents so that none sees another and
+no token is lost (bfd_split).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ita_med.dataset_builders.corpora.pipeline import inputs
+from ita_med.dataset_builders.corpora.pipeline.run import read_report
+from ita_med.errors import DataError, ItaMedError
+from ita_med.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
+
+SAMPLE = 200
+"""Documents on which the number of tokens per character is measured."""
+
+
+@dataclass
+class Corpora:
+    """files: of all corpora, in order; counts: name of a folder -> what its report says."""
+
+    files: list[Path]
+    counts: dict[str, dict[str, Any]]
+
+    @property
+    def characters(self) -> int:
+        return sum(counts["characters"] for counts in self.counts.values())
+
+    @property
+    def synthetic(self) -> bool:
+        return any(counts["synthetic"] for counts in self.counts.values())
+
+    @property
+    def fingerprint(self) -> str:
+        return ",".join(f"{name}:{counts['fingerprint']}" for name, counts in self.counts.items())
+
+
+def prepare(recipe: Recipe, *, strict: bool = False) -> Corpora:
+    """The corpora of a recipe. Only built ones are taken: their reports say that evaluated texts were taken out.
+
+    Strict: a corpus that was not compared with evaluated texts is an error, else it is marked in the counts.
+    """
+    files: list[Path] = []
+    counts: dict[str, dict[str, Any]] = {}
+    for name in recipe.data.corpora:
+        folder = Path(name)
+        report = read_report(folder)
+        found = [path for path, _ in inputs.find_files(str(folder / "data"))]
+        if len({path.suffix for path in [*files, *found]}) > 1:
+            raise ItaMedError(f"{folder}: Parquet and JSON Lines cannot be mixed; build all corpora in one format")
+        if folder.name in counts:
+            raise ItaMedError(f'two corpora are called "{folder.name}"; rename one folder')
+        try:
+            counts[folder.name] = _counts(report)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{folder}/report.json is not a report of ita-med ({error!r} is missing)") from error
+        if strict and not counts[folder.name]["decontaminated"]:
+            raise DataError(f"{folder} was never compared with evaluated texts; build it with decontamination")
+        files += found
+    if not sum(entry["documents"] for entry in counts.values()):
+        raise ItaMedError(f"{recipe.name}: its corpora hold no documents")
+    return Corpora(files, counts)
+
+
+def _counts(report: dict[str, Any]) -> dict[str, Any]:
+    licences = sorted({licence for by_licence in report["sources"].values() for licence in by_licence})
+    return {
+        **report["total"]["written"],
+        "sources": sorted(report["sources"]),
+        "licences": licences,
+        "fingerprint": report["fingerprint"],
+        "decontaminated": bool(report["decontamination"].get("checked")),
+        "compared_with": sorted(report["decontamination"].get("checked", {})),
+        "synthetic": any(entry["from"] == "embedded" for entry in report["inputs"]),
+    }
+
+
+def document_end(recipe: Recipe, tokenizer: Any) -> int:
+    """The id of the token behind each document."""
+    token = recipe.data.document_end or tokenizer.eos_token
+    if token not in tokenizer.get_vocab():
+        raise ItaMedError(f'{recipe.model.id} has no token "{token}"; set data.document_end to one that it has')
+    return int(tokenizer.convert_tokens_to_ids(token))
+
+
+def texts(corpora: Corpora) -> Iterator[str]:
+    """All texts in order."""
+    for piece in inputs.pieces([(path, path.name) for path in corpora.files]):
+        yield from (record.text for record in inputs.records(piece))
+
+
+def tokens_per_character(corpora: Corpora, tokenizer: Any) -> float:
+    """Measured on the first `SAMPLE` documents."""
+    sample = [text for text, _ in zip(texts(corpora), range(SAMPLE), strict=False)]
+    ids = tokenizer(sample)["input_ids"]
+    return (sum(map(len, ids)) + len(sample)) / max(sum(map(len, sample)), 1)
+
+
+def dataset(recipe: Recipe, corpora: Corpora, tokenizer: Any) -> Dataset | IterableDataset:
+    """{"input_ids", "labels"} per document; read and tokenised on the way where the recipe streams."""
+    from datasets import load_dataset
+
+    end = document_end(recipe, tokenizer)
+    kind = "parquet" if corpora.files[0].suffix == ".parquet" else "json"
+    found = load_dataset(
+        kind, data_files=[str(path) for path in corpora.files], split="train", streaming=recipe.data.streaming
+    )
+
+    def tokenise(batch: dict[str, list[str]]) -> dict[str, list[list[int]]]:
+        ids = [[*(own[:-1] if own[-1:] == [end] else own), end] for own in tokenizer(batch["text"])["input_ids"]]
+        return {"input_ids": ids, "labels": ids}
+
+    return found.map(tokenise, batched=True, remove_columns=found.column_names or list(inputs.COLUMNS))

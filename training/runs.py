@@ -1,0 +1,192 @@
+"""The folder of a run: what it is, whether it may be gone on with, and manifest.json when it is done.
+
+While a run is unfinished the folder holds run.json (what is being trained) and checkpoints/; manifest.json is written
+last, so a folder that has one is whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ita_med import BENCHMARK_VERSION, __version__
+from ita_med.dataset_builders.licences import hub_id
+from ita_med.errors import ItaMedError
+from ita_med.tasks.manifest import command, hardware
+from ita_med.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ita_med.training.sft import Result
+
+STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
+COMMERCIAL = {"apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
+"""Licences, as the Hub calls them, that clearly allow commercial use; of a corpus each text brings its own."""
+PACKAGES = ("trl", "transformers", "peft", "accelerate", "torch", "tokenizers", "datasets", "numpy")
+
+
+def as_run(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as a dictionary, without the folders of this machine."""
+    values = dataclasses.asdict(recipe)
+    values["model"].pop("path")
+    values["model"]["id"] = recipe.model.public_name
+    values["data"]["corpora"] = [Path(name).name for name in recipe.data.corpora]
+    return values
+
+
+def fingerprint(recipe: Recipe, data: str) -> str:
+    """Of the recipe, the data and the weights: a run may only be gone on with as it was begun."""
+    values = as_run(recipe) | {"report_to": "", "data_fingerprint": data, "base": base(recipe)}
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def base(recipe: Recipe) -> dict[str, Any]:
+    """The model that is trained: public name, revision, and the run that made it if it is one of ours."""
+    folder = Path(recipe.model.place)
+    found: dict[str, Any] = {"model": recipe.model.public_name, "revision": recipe.model.revision}
+    if (folder / FINISHED).is_file():
+        made = json.loads((folder / FINISHED).read_text("utf-8"))
+        found["made_by"] = {key: made.get(key) for key in ("name", "method", "base", "tasks", "corpora", "licences")}
+    elif not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        path = try_to_load_from_cache(recipe.model.id, "config.json", revision=recipe.model.revision)
+        if isinstance(path, str):
+            found["revision"] = Path(path).parent.name
+    return found
+
+
+def open_run(out: Path, mark: str) -> dict[str, Any] | None:
+    """The manifest of a finished run that is the same; None where there is something to do."""
+    if out.exists() and not out.is_dir():
+        raise ItaMedError(f"{out} is a file; --out names a folder")
+    for name in (FINISHED, STARTED):
+        if (out / name).is_file():
+            try:
+                found: dict[str, Any] = json.loads((out / name).read_text("utf-8"))
+            except ValueError as error:
+                raise ItaMedError(f"{out / name} is damaged ({error}); name another folder") from error
+            if found.get("fingerprint") != mark:
+                kind = "finished" if name == FINISHED else "unfinished"
+                raise ItaMedError(f"{out} holds a {kind} run with another recipe or other data; name another folder")
+            return found if name == FINISHED else None
+    if out.is_dir() and any(out.iterdir()):
+        raise ItaMedError(f"{out} is not empty and holds no run of ita-med train; name another folder")
+    return None
+
+
+def start(out: Path, recipe: Recipe, mark: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / STARTED).is_file():
+        write(out / STARTED, {"fingerprint": mark, "recipe": as_run(recipe)})
+
+
+def last_checkpoint(out: Path, processes: int) -> Path | None:
+    """The newest whole checkpoint; one that was being written when the run was killed is not whole.
+
+    The Trainer writes trainer_state.json last, after the random states of every process.
+    """
+    for path in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=_step, reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if len(list(path.glob("rng_state*.pth"))) == processes:
+            return path
+    return None
+
+
+def drop_broken(out: Path, last: Path | None) -> None:
+    """Remove checkpoints that are not whole."""
+    for path in (out / CHECKPOINTS).glob("checkpoint-*"):
+        if last is None or _step(path) > _step(last):
+            shutil.rmtree(path)
+
+
+def _step(path: Path) -> int:
+    number = path.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def finish(out: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest and remove what only an unfinished run needs."""
+    write(out / FINISHED, manifest)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    (out / STARTED).unlink(missing_ok=True)
+
+
+def write(path: Path, value: dict[str, Any]) -> None:
+    """JSON, whole or not at all."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    temporary.replace(path)
+
+
+def licences(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry per data set; a corpus may hold texts under several licences."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, of_one in counts.items():
+        if "licences" in of_one:
+            free = all(_clearly_commercial(licence) for licence in of_one["licences"])
+            found[name] = {"dataset": name, "licence": ", ".join(of_one["licences"]), "commercial": free}
+        else:
+            found[of_one["dataset"]] = {key: of_one[key] for key in ("dataset", "licence", "commercial")}
+    return list(found.values())
+
+
+def _clearly_commercial(licence: str) -> bool:
+    return hub_id(licence) in COMMERCIAL
+
+
+def manifest(
+    recipe: Recipe,
+    mark: str,
+    counts: dict[str, dict[str, Any]],
+    more: dict[str, Any],
+    result: Result,
+    started: float,
+) -> dict[str, Any]:
+    """Everything that a reader needs to repeat the run, and no path of a machine. more: kind of data -> facts."""
+    used = {name: of_one for name, of_one in counts.items() if of_one.get("rows", 1)}
+    licences_ = licences(used)
+    return {
+        "name": recipe.name,
+        "method": recipe.method,
+        "fingerprint": mark,
+        "base": base(recipe),
+        "recipe": as_run(recipe),
+        "tasks": sorted(used) if recipe.method == "ft" else [],
+        "corpora": sorted(used) if recipe.method == "cpt" else [],
+        "data": counts,
+        **more,
+        "licences": licences_,
+        "commercial": all(entry["commercial"] for entry in licences_),
+        **result.as_dict(),
+        "seed": recipe.train.seed,
+        "benchmark_version": BENCHMARK_VERSION,
+        "command": command(sys.argv),
+        "versions": {"ita-med": __version__, "python": platform.python_version()} | versions(),
+        "hardware": hardware(),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 2),
+    }
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
