@@ -558,6 +558,6 @@ def test_real_datasets(hub: Hub, org: str, hub_client: Client, real_mirror: str,
     assert commit in text
     assert "pinned checksums (sha256), verified" in text
     if name == "e3c":
-        assert metadata["license_name"] == "CC BY-NC"
+        assert metadata["license_name"] == "cc-by-nc"
         assert "for non-commercial use only, even where single documents allow more" in text
         assert "each document carries its own licence, CC BY or CC BY-NC" in text

@@ -49,7 +49,8 @@ def test_check_names_every_problem_and_ends_with_1(command: Command, files: File
 def url(engine: Engine) -> Iterator[str]:
     """A real board on loopback."""
     app = make_app(engine, "embedded", Settings(check_processes=0))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    # uvicorn's own logging settings shut all handlers down; absl's would close the stderr that pytest has lent it
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     until = time.monotonic() + 20
