@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ita_med import catalogue, sources
@@ -19,7 +19,7 @@ from ita_med.tasks.model import TEMPLATE_SETTINGS
 from ita_med.training import guard
 from ita_med.training import recipe as recipes
 from ita_med.training.recipe import Recipe
-from ita_med.training.rows import Row, mixture, rows
+from ita_med.training.rows import Row, mixture, rows, subset
 
 BATCH = 1000
 IGNORED = -100
@@ -45,8 +45,27 @@ class Prepared:
         return digest.hexdigest()
 
 
-def prepare(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) -> Prepared:
-    """The rows of all tasks whose data are there. Strict: an example that leaks is an error, else it is left out."""
+@dataclass
+class Material:
+    """What a recipe may train on: its tasks, each with only those training examples that it takes.
+
+    counts: per task of what was there, what was left out and what is taken; missing: task -> why it is not there;
+    not_guarded: the same of evaluated tasks with which nothing could be compared.
+    """
+
+    tasks: list[TaskData]
+    counts: dict[str, dict[str, Any]]
+    missing: dict[str, str]
+    not_guarded: dict[str, str]
+
+    @property
+    def synthetic(self) -> bool:
+        return any(data.source == sources.EMBEDDED for data in self.tasks)
+
+
+def material(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) -> Material:
+    """The tasks of a recipe whose data are there, without training examples that repeat an evaluated text, and of these
+    `data.examples` per task. Strict: an example that leaks is an error, else it is left out."""
     wanted = [task.id for task in recipes.tasks(recipe)]
     loaded, missing = available([task.id for task in catalogue.tasks(ready=True)], mirror)
     chosen = [data for data in loaded if data.task.id in wanted and data.train]
@@ -54,27 +73,34 @@ def prepare(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) 
         why = "; ".join(missing[name] for name in wanted if name in missing) or "no training split"
         raise ItaMedError(f"{recipe.name}: no data for any of its tasks ({why})")
     evaluated = guard.Evaluated.of(loaded)
-    by_task: dict[str, list[Row]] = {}
-    counts: dict[str, dict[str, Any]] = {}
+    tasks, counts = [], {}
     for data in chosen:
         leaks = guard.find(data, evaluated)
         if strict and leaks.kinds:
             raise DataError(_refusal(data, leaks))
-        by_task[data.task.id] = [row for row in rows(data, chat=recipe.model.chat) if row["id"] not in leaks.kinds]
-        counts[data.task.id] = _counts(data, leaks)
-    mixed = mixture(by_task, cap=recipe.data.cap_per_task, temperature=recipe.data.temperature, seed=recipe.train.seed)
-    if not mixed:
+        clean = [example for example in data.train if example.id not in leaks.kinds]
+        taken = subset(clean, recipe.data.examples, seed=f"{recipe.train.seed} {data.task.id}")
+        tasks.append(replace(data, train=taken))
+        counts[data.task.id] = _counts(data, leaks) | {"taken": len(taken)}
+    if not any(data.train for data in tasks):
         raise ItaMedError(f"{recipe.name}: every training row repeats an evaluated text")
-    drawn = Counter(row["task"] for row in mixed)
-    for name, of_task in counts.items():
-        of_task["drawn"] = drawn[name]
-    return Prepared(
-        mixed,
+    return Material(
+        tasks,
         counts,
         {name: why for name, why in missing.items() if name in wanted},
         {name: why for name, why in missing.items() if name not in wanted},
-        any(data.source == sources.EMBEDDED for data in chosen),
     )
+
+
+def prepare(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) -> Prepared:
+    """The rows of a recipe's `material`, mixed."""
+    found = material(recipe, mirror, strict=strict)
+    by_task = {data.task.id: list(rows(data, chat=recipe.model.chat)) for data in found.tasks}
+    mixed = mixture(by_task, cap=recipe.data.cap_per_task, temperature=recipe.data.temperature, seed=recipe.train.seed)
+    drawn = Counter(row["task"] for row in mixed)
+    for name, of_task in found.counts.items():
+        of_task["drawn"] = drawn[name]
+    return Prepared(mixed, found.counts, found.missing, found.not_guarded, found.synthetic)
 
 
 def _refusal(data: TaskData, leaks: guard.Leaks) -> str:

@@ -34,9 +34,9 @@ def files(plan: Plan, merge: bool) -> list[str]:
 
 
 def _tasks(plan: Plan) -> list[str]:
-    table = [["task", "examples", "leaking", "drawn", "too long", "rows", "tokens"]]
+    table = [["task", "examples", "leaking", "taken", "drawn", "too long", "rows", "tokens"]]
     for name, c in plan.counts.items():
-        cells = [c["examples"], sum(c["leaking"].values()), c["drawn"]]
+        cells = [c["examples"], sum(c["leaking"].values()), c["taken"], c["drawn"]]
         cells += [c.get(key) for key in ("too_long", "rows", "tokens")]
         table.append([name, *("?" if n is None else f"{n:,}" for n in cells)])
     found = aligned(table, left=1)

@@ -45,13 +45,15 @@ class Model:
 @dataclass
 class Data:
     """tasks (ft): task or group names, "id" for all in-distribution tasks. corpora (cpt): folders of ita-med corpus
-    build. cap_per_task, temperature: see `rows.shares`. max_length: tokens; longer rows are left out and counted (ft)
-    or split (cpt). document_end (cpt): the token behind each document; None: the tokenizer's end of sequence, which in
-    a chat model ends a turn. The tokenizer itself is left as it is. streaming (cpt): texts are read and tokenised while
-    the model is trained, not before."""
+    build. examples (ft): training examples per task, drawn by train.seed before caps and temperature (`rows.subset`),
+    null for all. cap_per_task, temperature: see `rows.shares`. max_length: tokens; longer rows are left out and counted
+    (ft) or split (cpt). document_end (cpt): the token behind each document; null: the tokenizer's end of sequence,
+    which in a chat model ends a turn. The tokenizer itself is left as it is. streaming (cpt): texts are read and
+    tokenised while the model is trained, not before."""
 
     tasks: list[str] = field(default_factory=list)
     corpora: list[str] = field(default_factory=list)
+    examples: int | None = None
     cap_per_task: int | None = None
     temperature: float = 1.0
     max_length: int = 2048
@@ -203,6 +205,8 @@ def _check(recipe: Recipe, where: str) -> None:
         raise ItaMedError(f"{where}: only the packing bfd_split throws no text away (bfd loses a third of E3C)")
     if recipe.method == "ft" and recipe.train.packing == "bfd_split":
         raise ItaMedError(f"{where}: bfd_split would cut rows in two; fine-tuning packs with bfd")
+    if recipe.data.examples is not None and recipe.data.examples < 1:
+        raise ItaMedError(f"{where}: data.examples is {recipe.data.examples}, expected at least 1, or null for all")
     for name, value in (("batch_size", recipe.train.batch_size), ("save_steps", recipe.train.save_steps),
                         ("gradient_accumulation", recipe.train.gradient_accumulation)):  # fmt: skip
         if value < 1:

@@ -7,7 +7,7 @@ instruction is the system turn; without one, prompt and completion are plain tex
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ita_med.schema import Example
@@ -33,6 +33,19 @@ def row(data: TaskData, example: Example, *, chat: bool) -> Row:
 def rows(data: TaskData, *, chat: bool) -> Iterator[Row]:
     """All training rows of a task, in upstream's order."""
     return (row(data, example, chat=chat) for example in data.train)
+
+
+def subset(examples: Sequence[Example], n: int | None, *, seed: str) -> list[Example]:
+    """n examples drawn by the seed, in upstream's order; all of them for None or a larger n.
+
+    Draws of one seed are nested: that of 25 is part of that of 50. An example is what the task asks one question about
+    (a sentence, a passage, a note, a question), not a document: that is what an annotator counts.
+    """
+    if n is None or n >= len(examples):
+        return list(examples)
+    order = list(range(len(examples)))
+    random.Random(seed).shuffle(order)
+    return [examples[i] for i in sorted(order[:n])]
 
 
 def shares(sizes: Mapping[str, int], *, cap: int | None = None, temperature: float = 1.0) -> dict[str, int]:

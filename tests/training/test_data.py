@@ -107,6 +107,28 @@ def test_known_overlaps_of_real_data_are_found(real_mirror: str) -> None:
     assert 10 <= len(found["arg_casimedicos"].kinds) <= 60
 
 
+def test_a_number_of_examples_is_drawn_per_task_by_the_seed() -> None:
+    def ids(n: int | None, seed: int = 0) -> dict[str, set[str]]:
+        more = [f"data.examples={'null' if n is None else n}", f"train.seed={seed}", "data.temperature=1.0"]
+        recipe = r.load(
+            r.find("smollm2/smollm2-135m-instruct-ft"), [*more, "data.tasks=[ner_e3c_disorder, re_clinkart]"]
+        )
+        found = data.prepare(recipe, sources.EMBEDDED)
+        by_task: dict[str, set[str]] = {name: set() for name in found.counts}
+        for row in found.rows:
+            by_task[row["task"]].add(row["id"])
+        for name, counts in found.counts.items():
+            assert counts["taken"] == counts["drawn"] == len(by_task[name])
+        return by_task
+
+    few, more, every = ids(3), ids(6), ids(None)
+    for name in every:
+        assert len(few[name]) == 3
+        assert few[name] < more[name] < every[name]
+    assert ids(3, seed=1) != few != ids(3, seed=2)
+    assert ids(10**6) == every
+
+
 # ----- rows and tokens -----------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ MISTAKES = {
     "train.packing=ffd": "train.packing is",
     "method=dpo": "method is one of",
     "data.tasks=[]": "needs data.tasks",
+    "data.examples=0": "expected at least 1, or null",
     "data.tasks=3": "expected a list of texts",
     "lora.r=many": "expected int",
     "model=Qwen": "expected keys and values",

@@ -17,7 +17,7 @@ from lm_eval.tasks import TaskManager
 import ita_med.tasks
 from ita_med import catalogue, sources
 from ita_med.tasks.benchmark import load
-from ita_med.training.rows import Row, mixture, row, rows, shares
+from ita_med.training.rows import Row, mixture, row, rows, shares, subset
 
 READY = [task.id for task in catalogue.tasks(ready=True)]
 YAML = Path(str(ita_med.tasks.__file__)).parent / "lm_eval"
@@ -110,3 +110,15 @@ def test_a_row_is_repeated_only_after_all_of_its_task(sizes: dict[str, int], t: 
     for task, size in sizes.items():
         times = Counter(r["id"] for r in drawn if r["task"] == task)
         assert max(times.values(), default=0) - min((times[n] for n in range(size)), default=0) <= 1
+
+
+@given(st.integers(0, 80), st.integers(1, 90), st.integers(1, 90), st.text(max_size=5))
+def test_draws_of_one_seed_are_nested_and_keep_the_order(size: int, few: int, many: int, seed: str) -> None:
+    few, many = sorted((few, many))
+    examples: list[Any] = list(range(size))
+    a, b = subset(examples, few, seed=seed), subset(examples, many, seed=seed)
+    assert len(a) == min(few, size)
+    assert set(a) <= set(b)
+    assert a == sorted(a)
+    assert subset(examples, None, seed=seed) == examples
+    assert a == subset(examples, few, seed=seed)
