@@ -137,7 +137,7 @@ def estimate(recipe: Recipe, tokens: int, *, counted: bool, rows: int | None, pr
     steps = t.max_steps or max(1, math.ceil(t.epochs * per_pass))
     trained = int(tokens * steps / per_pass)
     flops = 6 * model.parameters * trained
-    speed, device = matrix_speed()
+    speed, device = matrix_speed(computes_in_16_bits(recipe))
     disk = CHECKPOINTS * 12 * model.trainable + 4 * model.trainable
     if local_file(recipe, "config.json") is None:
         disk += BYTES_FROM_NAME * model.parameters
@@ -173,12 +173,24 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def matrix_speed(seconds: float = 0.1) -> tuple[float, str]:
-    """Floating-point operations per second of a large matrix product, measured, and the device's name."""
+def computes_in_16_bits(recipe: Recipe) -> bool:
+    """Whether products are computed in bfloat16; a CPU that has no instructions for it would be slower with it."""
+    import torch
+
+    able = has_gpu() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return recipe.model.dtype == "bfloat16" and able
+
+
+def matrix_speed(half: bool, seconds: float = 0.1) -> tuple[float, str]:
+    """Floating-point operations per second of a large matrix product, measured, and the device's name.
+
+    half: in bfloat16, else in float32.
+    """
     import torch
 
     gpu = has_gpu()
-    device, dtype, n = ("cuda", torch.bfloat16, 8192) if gpu else ("cpu", torch.float32, 512)
+    device, n = ("cuda", 8192) if gpu else ("cpu", 512)
+    dtype = torch.bfloat16 if half else torch.float32
     a = torch.ones(n, n, device=device, dtype=dtype)
     b = a @ a
     done, start = 0, time.perf_counter()

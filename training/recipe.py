@@ -22,7 +22,8 @@ METHODS = ("ft", "cpt")
 class Model:
     """id: a Hub id, or the folder of a run that was trained before. path: a local folder with the files of `id`, for
     machines without a network; the run keeps the public name. chat: train with the model's chat template (instruction
-    as system turn). dtype: what a GPU computes in; all-parameter training keeps its weights in float32."""
+    as system turn). dtype: what is computed in, where the device can; all-parameter training keeps its weights in
+    float32."""
 
     id: str
     path: str | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ita_med.errors import ItaMedError
 from ita_med.training import runs
+from ita_med.training.estimate import computes_in_16_bits
 from ita_med.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict
         **({"packing_strategy": t.packing} if packed else {}),
         "max_length": recipe.data.max_length,
         "activation_checkpointing": t.gradient_checkpointing and gpu,  # TRL's own default is on
-        "bf16": recipe.model.dtype == "bfloat16" and gpu,
+        "bf16": computes_in_16_bits(recipe),
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,
         "seed": t.seed,

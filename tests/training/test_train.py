@@ -238,6 +238,10 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
     assert sft.settings(flash, tmp_path)["per_device_train_batch_size"] == 16
     assert sft.weights_dtype(flash, gpu=True) == "bfloat16"
     assert sft.weights_dtype(r.load(r.find("qwen3/qwen3-1.7b-cpt")), gpu=True) == "float32"
+    for able in (True, False):
+        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda able=able: able)
+        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+        assert sft.settings(flash, tmp_path)["bf16"] is able, "bfloat16 is for CPUs that compute in it"
     assert sft.tracker(r.load(r.find("qwen3/qwen3-1.7b-ft"), ["report_to=wandb"])) == "wandb"
     monkeypatch.setattr(sft, "find_spec", lambda name: None)
     assert sft.tracker(flash) == "none"
