@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
@@ -13,8 +14,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def loads(text: str) -> Any:
-    """`json.loads` that refuses NaN, Infinity and repeated keys (ValueError)."""
-    return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_repeats)
+    """`json.loads` that refuses NaN, Infinity, numbers too large for a float, and repeated keys (ValueError)."""
+    return json.loads(text, parse_constant=no_constant, parse_float=finite, object_pairs_hook=no_repeats)
 
 
 def records(text: str, keys: set[str], where: str, *, exact: bool = True) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -48,6 +49,13 @@ def loads_object(line: str, where: str) -> dict[str, Any]:
 
 def no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+def finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
 
 
 def no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

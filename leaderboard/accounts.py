@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import tables as t
@@ -35,10 +36,12 @@ def add_user(connection: Connection, name: str, role: str = "submitter") -> User
         raise ItaMedError(f"a role is one of {', '.join(ROLES)}")
     if not NAME.fullmatch(name):
         raise ItaMedError("a user name has 3 to 40 letters, digits, dots, dashes or underscores")
-    if connection.scalar(select(t.users.c.id).where(t.users.c.name == name)) is not None:
-        raise ItaMedError(f'there is a user "{name}" already')
     values = {"name": name, "role": role, "created": now(), "disabled": False}
-    found = connection.execute(insert(t.users).values(values).returning(t.users.c.id)).scalar_one()
+    try:
+        with connection.begin_nested():
+            found = connection.execute(insert(t.users).values(values).returning(t.users.c.id)).scalar_one()
+    except IntegrityError as error:
+        raise ItaMedError(f'there is a user "{name}" already') from error
     record(connection, found, "add user", name, role)
     return User(found, name, role)
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from ita_med import __version__, sources
-from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem
+from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem, log
 from ita_med.leaderboard.limits import RateLimit, Settings
 from ita_med.leaderboard.ranking import Board
 from ita_med.leaderboard.uploads import Checkers
@@ -75,6 +76,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(OperationalError, _no_database)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, counters=state.counters)
     return app
@@ -95,3 +97,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:20]]
     return Problem("Invalid request", 422, found[0] if found else "", problems=found).response()
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    """Down, or busy for longer than writers wait."""
+    log.error("the database does not answer (%s)", type(error).__name__)
+    return Problem("The database does not answer", 503, headers={"retry-after": "10"}).response()

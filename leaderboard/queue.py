@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from ita_med import BENCHMARK_VERSION
 from ita_med.errors import ItaMedError
@@ -75,8 +76,9 @@ def enqueue(
         raise ItaMedError("a revision is a commit, branch or tag of the model")
     if method not in METHODS:
         raise ItaMedError(f"a method is one of {', '.join(METHODS)}")
+    store.lock_user(connection, user.id)
     key = hashlib.sha256("\0".join((model, revision, method, BENCHMARK_VERSION)).encode()).hexdigest()
-    known = connection.execute(select(t.jobs.c.id, t.jobs.c.state).where(t.jobs.c.key == key)).first()
+    known = _known(connection, key)
     if known is not None and known.state != "failed":
         return known.id, False
     mine = (t.jobs.c.user_id == user.id) & (t.jobs.c.state == "queued")
@@ -93,9 +95,18 @@ def enqueue(
             "benchmark_version": BENCHMARK_VERSION, "state": "queued", "attempts": 0, "message": "",
             "created": store.now(),
         }  # fmt: skip
-        number = connection.execute(insert(t.jobs).values(values).returning(t.jobs.c.id)).scalar_one()
+        try:
+            with connection.begin_nested():
+                number = connection.execute(insert(t.jobs).values(values).returning(t.jobs.c.id)).scalar_one()
+        except IntegrityError:  # PostgreSQL: another user was first
+            return _known(connection, key).id, False
     store.record(connection, user.id, "queue", f"job {number}", model)
     return number, True
+
+
+def _known(connection: Connection, key: str) -> Any:
+    """The job with a key, its row locked, or None."""
+    return connection.execute(select(t.jobs.c.id, t.jobs.c.state).where(t.jobs.c.key == key).with_for_update()).first()
 
 
 def jobs(connection: Connection, most: int = 200) -> list[Job]:

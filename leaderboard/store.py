@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from ita_med import BENCHMARK_VERSION
 from ita_med.errors import ItaMedError
@@ -24,21 +24,47 @@ from ita_med.tasks.scoring.metrics import Array, cluster_sums
 BUSY_SECONDS = 30
 
 
+def address(url: str | Path) -> str:
+    """What SQLAlchemy opens: a path is an SQLite file, postgresql:// goes through psycopg."""
+    text = str(url)
+    if "://" not in text:
+        return f"sqlite:///{Path(text).resolve()}"
+    kind, _, rest = text.partition("://")
+    if kind in ("postgresql", "postgres"):
+        return f"postgresql+psycopg://{rest}"
+    if kind not in ("sqlite", "postgresql+psycopg"):
+        raise ItaMedError(f"a board is an SQLite file or postgresql://…, not {kind[:40]}://…")
+    return text
+
+
 def connect(url: str | Path) -> Engine:
     """The database at a path (SQLite) or URL, with its tables brought up to date."""
-    address = str(url) if "://" in str(url) else f"sqlite:///{Path(url).resolve()}"
-    if address.startswith("postgresql://"):
-        address = address.replace("postgresql://", "postgresql+psycopg://", 1)
-    options: dict[str, Any] = {"timeout": BUSY_SECONDS} if address.startswith("sqlite") else {}
-    engine = create_engine(address, connect_args=options, pool_pre_ping=not options)
+    opened = address(url)
+    try:
+        engine = create_engine(opened, **(_SQLITE if opened.startswith("sqlite") else _POSTGRESQL))
+    except (ArgumentError, ValueError) as error:
+        raise ItaMedError(
+            "the database's address cannot be read; expected postgresql://user:password@host/name"
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_settings)
         event.listen(engine, "begin", _sqlite_begin)
     try:
         migrate(engine)
     except OperationalError as error:
-        raise ItaMedError(f"the database {_shown(address)} cannot be opened ({error.orig})") from error
+        raise ItaMedError(f"the database {_shown(opened)} cannot be opened ({error.orig})") from error
     return engine
+
+
+_SQLITE: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}}
+_POSTGRESQL: dict[str, Any] = {
+    "connect_args": {"options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s", "connect_timeout": 10},
+    "pool_pre_ping": True,
+    "pool_size": 10,
+    "max_overflow": 20,
+    # A reader asks several times and must see one state of the board; SQLite's readers do so by themselves.
+    "isolation_level": "REPEATABLE READ",
+}
 
 
 def _sqlite_settings(connection: sqlite3.Connection, _: Any) -> None:
@@ -65,7 +91,7 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with writing(engine) as connection:  # of several processes that start at once, one migrates
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20260219)")
         config.attributes["connection"] = connection
@@ -73,8 +99,16 @@ def migrate(engine: Engine) -> None:
 
 
 def writing(engine: Engine) -> AbstractContextManager[Connection]:
-    """A transaction that takes SQLite's write lock at its start, so that what it reads stays true until it ends."""
-    return engine.execution_options(begin="IMMEDIATE").begin()
+    """A transaction that writes. On SQLite it takes the write lock at its start, so that what it reads stays true until
+    it ends; on PostgreSQL writers work side by side, see what others have committed, and lock the rows they rely on."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(begin="IMMEDIATE").begin()
+    return engine.execution_options(isolation_level="READ COMMITTED").begin()
+
+
+def lock_user(connection: Connection, user_id: int) -> None:
+    """What a user may still do is counted and used up by one transaction at a time."""
+    connection.execute(select(t.users.c.id).where(t.users.c.id == user_id).with_for_update())
 
 
 def now() -> datetime:

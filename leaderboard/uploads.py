@@ -175,7 +175,7 @@ def keep(
     known = connection.scalar(select(t.submissions.c.id).where(t.submissions.c.key == checked.submission.key))
     if known is not None:
         return known, False
-    connection.execute(select(t.users.c.id).where(t.users.c.id == user.id).with_for_update())  # one upload at a time
+    store.lock_user(connection, user.id)
     if not user.maintainer and store.uploads_today(connection, user.id) >= quota:
         raise QuotaReached
     return store.add_submission(connection, user.id, checked.submission, checked.scores, provenance)

@@ -12,12 +12,15 @@ from typing import Any
 
 import argon2
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from ita_med.leaderboard import accounts, demo, store
+from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.submission import read_folder
 from ita_med.tasks.evaluate import Run, evaluate
+from tests.leaderboard.postgres import binaries, cluster
 
+BOTH = ["sqlite", "postgresql"]
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 Files = dict[str, bytes]
 
@@ -56,12 +59,42 @@ def empty_board(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says DATABASES = BOTH runs its tests with a database on SQLite and on PostgreSQL."""
+    if "engine" in metafunc.fixturenames and hasattr(metafunc.module, "DATABASES"):
+        metafunc.parametrize("engine", metafunc.module.DATABASES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """postgresql://… of a server on loopback, its database with the board's tables."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
+    with cluster() as url:
+        store.connect(url).dispose()
+        yield url
+
+
 @pytest.fixture
-def engine(tmp_path: Path, empty_board: bytes) -> Iterator[Engine]:
-    (tmp_path / "board.sqlite").write_bytes(empty_board)
-    opened = store.connect(tmp_path / "board.sqlite")
+def engine(request: pytest.FixtureRequest, tmp_path: Path, empty_board: bytes) -> Iterator[Engine]:
+    """An empty board: SQLite (board.sqlite in tmp_path), or PostgreSQL where the module asks for both."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        opened = create_engine(store.address(request.getfixturevalue("postgres")))
+        names = ", ".join(table.name for table in t.metadata.sorted_tables)
+        with opened.begin() as connection:
+            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        opened.dispose()
+        opened = store.connect(request.getfixturevalue("postgres"))
+    else:
+        (tmp_path / "board.sqlite").write_bytes(empty_board)
+        opened = store.connect(tmp_path / "board.sqlite")
     yield opened
     opened.dispose()
+
+
+def url_of(engine: Engine) -> str:
+    """For --db."""
+    return engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,11 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.check import gold
 from ita_med.leaderboard.limits import RateLimit, Settings
 from ita_med.leaderboard.submission import Claim
-from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
+from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, url_of, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
 ZIP = {"Content-Type": "application/zip"}
+DATABASES = BOTH
 LOOSE = Settings(check_processes=0, user_per_minute=10_000, address_per_minute=10_000, quota=1000, upload_bytes=300_000)
 
 
@@ -501,9 +502,9 @@ def test_a_check_that_takes_too_long_is_killed(files: Files) -> None:
 
 
 class Server:
-    def __init__(self, database: Path) -> None:
+    def __init__(self, engine: Engine) -> None:
         command = [sys.executable, "-m", "ita_med.cli", "leaderboard", "serve", "--port", "0", "--checkers", "0"]
-        command += ["--db", str(database), "--mirror", "embedded"]
+        command += ["--db", url_of(engine), "--mirror", "embedded"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = re.findall(r"http://\S+[^/\s]", self.process.stdout.readline())[0].rstrip("/")
@@ -513,8 +514,8 @@ class Server:
         self.process.wait(timeout=20)
 
 
-def test_a_real_server_serves_and_stops(engine: Engine, tmp_path: Path, files: Files, signed: dict[str, str]) -> None:
-    server = Server(tmp_path / "board.sqlite")
+def test_a_real_server_serves_and_stops(engine: Engine, files: Files, signed: dict[str, str]) -> None:
+    server = Server(engine)
     try:
         with httpx.Client(base_url=server.url) as real:
             assert real.get("/health").json()["status"] == "ok"
@@ -526,11 +527,11 @@ def test_a_real_server_serves_and_stops(engine: Engine, tmp_path: Path, files: F
 
 
 def test_a_server_killed_during_an_upload_keeps_all_or_nothing(
-    engine: Engine, tmp_path: Path, files: Files, signed: dict[str, str]
+    engine: Engine, files: Files, signed: dict[str, str]
 ) -> None:
     accepted: set[int] = set()
     for n in range(3):
-        server = Server(tmp_path / "board.sqlite")
+        server = Server(engine)
         stop = threading.Event()
 
         def send(url: str = server.url, stop: threading.Event = stop, n: int = n) -> None:

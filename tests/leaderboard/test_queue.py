@@ -16,7 +16,9 @@ from sqlalchemy import Engine, update
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import accounts, queue, store
 from ita_med.leaderboard import tables as t
+from tests.leaderboard.conftest import BOTH, url_of
 
+DATABASES = BOTH
 WORKER = """
 import sys
 from pathlib import Path
@@ -167,14 +169,14 @@ def scripts(tmp_path: Path, run_folder: Path) -> Path:
     return tmp_path
 
 
-def start(scripts: Path, mode: str) -> subprocess.Popen[str]:
-    files = [scripts / name for name in ("worker.py", "board.sqlite", "out", "evaluation.py")]
+def start(engine: Engine, scripts: Path, mode: str) -> subprocess.Popen[str]:
+    files = [scripts / "worker.py", url_of(engine), scripts / "out", scripts / "evaluation.py"]
     return subprocess.Popen([sys.executable, *map(str, files), mode], stdout=subprocess.PIPE, text=True)
 
 
 def test_a_killed_worker_s_job_is_done_by_the_next(engine: Engine, user: accounts.User, scripts: Path) -> None:
     add(engine, user)
-    worker = start(scripts, "hang")
+    worker = start(engine, scripts, "hang")
     until = time.monotonic() + 20
     while not list((scripts / "out").glob("*.started")) and time.monotonic() < until:
         time.sleep(0.05)
@@ -182,7 +184,7 @@ def test_a_killed_worker_s_job_is_done_by_the_next(engine: Engine, user: account
     worker.wait()
     assert states(engine) == [("running", None)]
     time.sleep(0.7)
-    again = start(scripts, "good")
+    again = start(engine, scripts, "good")
     assert again.communicate(timeout=30)[0] == "1\n"
     with engine.begin() as connection:
         (job,) = queue.jobs(connection)

@@ -20,7 +20,9 @@ from ita_med.leaderboard.ranking import Board, Ranking, Row, normalise, tie_grou
 from ita_med.leaderboard.submission import Claim, Submission
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.tasks.scoring import statistics as s
+from tests.leaderboard.conftest import BOTH
 
+DATABASES = BOTH
 TASKS = catalogue.tasks(ready=True)
 
 

@@ -54,6 +54,7 @@ DAMAGE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "manifest is deep": (lambda f: f | {"manifest.json": b"[" * 100_000}, "is not JSON"),
     "manifest has a key twice": (lambda f: f | {"manifest.json": b'{"model": 1, "model": 2}'}, "appears twice"),
     "manifest has NaN": (lambda f: f | {"manifest.json": b'{"seconds": NaN}'}, "NaN"),
+    "manifest has infinity": (lambda f: f | {"manifest.json": b'{"seconds": 1e999}'}, "too large a number"),
     "manifest is huge": (lambda f: f | {"manifest.json": b" " * (2**20 + 1)}, "bytes, more than"),
     "other version": (manifest(benchmark_version="9.9"), "this board is for"),
     "limited run": (manifest(run={"limit": 5}), "--limit"),
