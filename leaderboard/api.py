@@ -22,7 +22,6 @@ from ita_med.leaderboard.accounts import User
 from ita_med.leaderboard.answers import Problem
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.check import Checked
-from ita_med.leaderboard.comparing import Compared, compare
 from ita_med.leaderboard.queue import Job
 from ita_med.leaderboard.ranking import Ranking, Row
 from ita_med.leaderboard.submission import printable
@@ -256,29 +255,6 @@ def shown(value: Any, depth: int = 3) -> Any:
         case bool() | int() | float() | None:
             return value if not isinstance(value, int) or abs(value) < 2**53 else None
     return None
-
-
-@router.get("/api/v1/compare", response_model=Compared, responses=problems(409, 422, 429))
-def comparison(
-    request: Request,
-    state: Board,
-    systems: Annotated[str, Query(pattern=r"^[0-9]{1,15}(,[0-9]{1,15}){1,5}$", description="2 to 6 ids: 3,7,12")],
-    version: Version = BENCHMARK_VERSION,
-) -> Response:
-    """Differences with intervals and tests; p-values are corrected over the pairs asked for."""
-    ids = [int(n) for n in systems.split(",")]
-    key = (state.board.stamp(), "compare", systems, version)
-    if not state.cache.known(*key):
-        spend(state, request)
-    return state.cache.answer(request, lambda: asdict(_compared(state, ids, version)), *key)
-
-
-def _compared(state: State, ids: list[int], version: str) -> Compared:
-    try:
-        with state.engine.begin() as connection:
-            return compare(connection, ids, synthetic=state.synthetic, version=version)
-    except ItaMedError as error:
-        raise Problem("These systems cannot be compared", 409, str(error)) from error
 
 
 @router.get("/api/v1/tasks", response_model=list[TaskInfo])

@@ -42,7 +42,7 @@ class State:
 
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
     """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
-    from ita_med.leaderboard import api
+    from ita_med.leaderboard import api, api_compare
 
     if mirror is None and sources.nothing_real():
         mirror = sources.EMBEDDED
@@ -73,6 +73,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     )
     app.state.board = state
     app.include_router(api.router)
+    app.include_router(api_compare.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
