@@ -78,6 +78,7 @@ def train(
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
+    _score_answers_only()
     args = SFTConfig(**settings(recipe, out, max_steps=max_steps))
     checkpoint = runs.last_checkpoint(out, args.world_size)
     args.distributed_state.wait_for_everyone()
@@ -107,6 +108,18 @@ def train(
     resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
     base = total - trainable if recipe.lora else total
     return Result(base, trainable, trainer.state.global_step, tokens, losses, resumed, args.world_size)
+
+
+def _score_answers_only() -> None:
+    """Compute the vocabulary's logits only where there are labels, on a CPU too.
+
+    TRL 1.16 does so on GPUs alone, since compilers of other devices want constant shapes. In fine-tuning most positions
+    are of prompts, and on a CPU the head is most of the work. The loss and its gradients are the same.
+    """
+    from trl.trainer import utils
+
+    if hasattr(utils, "_use_triton"):
+        utils._use_triton = lambda device: device.type in ("cpu", "cuda", "xpu")
 
 
 def sum_of_legs(counts: list[int]) -> int:

@@ -247,6 +247,36 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
     assert sft.tracker(flash) == "none"
 
 
+def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from trl.trainer import utils
+
+    ids = torch.arange(2, 62).reshape(2, 30)
+    labels = ids.clone()
+    labels[:, :22] = -100
+    seen = {}
+    apply = utils._ChunkedLogProbFunction.apply
+    for name in ("all", "labels"):
+        monkeypatch.setattr(utils, "_use_triton", lambda device: False)
+        if name == "labels":
+            sft._score_answers_only()
+        model = AutoModelForCausalLM.from_pretrained(tiny("qwen3"))
+        utils.add_fused_lm_head(model)
+        rows: list[int] = []
+        monkeypatch.setattr(
+            utils._ChunkedLogProbFunction,
+            "apply",
+            lambda hidden, *a, rows=rows: rows.append(len(hidden)) or apply(hidden, *a),
+        )
+        loss = model(input_ids=ids, labels=labels, fused_lm_head=True).loss
+        loss.backward()
+        seen[name] = rows, loss, [p.grad for p in model.parameters() if p.grad is not None]
+    assert seen["all"][0] == [58]
+    assert seen["labels"][0] == [16]
+    torch.testing.assert_close(seen["labels"][1:], seen["all"][1:], rtol=1e-4, atol=1e-6)
+
+
 def test_tokens_are_summed_over_resumptions() -> None:
     assert sft.sum_of_legs([10, 20, 30]) == 30
     assert sft.sum_of_legs([10, 20, 5, 15, 3]) == 38
