@@ -23,10 +23,12 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine, func, select
 
 from ita_med import catalogue
-from ita_med.leaderboard import accounts, api, demo, store, uploads
+from ita_med.leaderboard import accounts, api, api_compare, demo, store, uploads
 from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.check import gold
+from ita_med.leaderboard.comparing import Compared
+from ita_med.leaderboard.documents import DocumentsCompared
 from ita_med.leaderboard.limits import RateLimit, Settings
 from ita_med.leaderboard.submission import Claim
 from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, url_of, zipped
@@ -170,7 +172,9 @@ def test_a_floor_is_stated_by_maintainers_only(
 
 READ = (
     "/health", "/metrics", "/api/v1/ranking", "/api/v1/ranking?part=id", "/api/v1/ranking?part=ood&scale=normalised",
-    "/api/v1/systems/4", "/api/v1/compare?systems=4,5,6", "/api/v1/tasks", "/api/v1/reference", "/api/v1/queue",
+    "/api/v1/systems/4", "/api/v1/compare?systems=4,5,6",
+    "/api/v1/compare/documents?systems=4,5&task=ita_med_qa_med_ita", "/api/v1/figures/speed", "/api/v1/tasks",
+    "/api/v1/reference", "/api/v1/queue",
     "/api/v1/openapi.json", "/api/v1/systems/999", "/api/v1/ranking?part=nix", "/nowhere",
 )  # fmt: skip
 
@@ -191,7 +195,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterat
         ("/health", api.Health),
         ("/api/v1/ranking", api.Ranking),
         ("/api/v1/systems/4", api.System),
-        ("/api/v1/compare?systems=4,5", api.Compared),
+        ("/api/v1/compare?systems=4,5", Compared),
+        ("/api/v1/compare/documents?systems=4,5&task=ita_med_ner_e3c_disorder", DocumentsCompared),
+        ("/api/v1/figures/families", api_compare.PlotlyFigure),
         ("/api/v1/tasks", list[api.TaskInfo]),
         ("/api/v1/reference", api.Reference),
         ("/api/v1/queue", list[api.Job]),
@@ -201,7 +207,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterat
 def test_answers_are_as_the_openapi_document_says(shown: TestClient, path: str, kind: Any) -> None:
     answer = shown.get(path)
     TypeAdapter(kind).validate_json(answer.content)
-    told = shown.get("/api/v1/openapi.json").json()["paths"][re.sub(r"systems/\d+", "systems/{id}", path.split("?")[0])]
+    named = re.sub(r"systems/\d+", "systems/{id}", path.split("?")[0]).replace("figures/families", "figures/{name}")
+    told = shown.get("/api/v1/openapi.json").json()["paths"][named]
     stated = told["get"]["responses"][str(answer.status_code)]["content"]
     assert answer.headers["content-type"].split(";")[0] in stated
     if path == "/api/v1/ranking":
