@@ -51,31 +51,38 @@ class Problem(Exception):
 
 @dataclass
 class Cache:
-    """JSON answers by key, raw and compressed; those of an older state of the board are dropped."""
+    """Answers by key, compressed; those of an older state of the board are dropped."""
 
-    _kept: dict[tuple[str, ...], tuple[str, bytes, bytes]] = field(default_factory=dict)
+    _kept: dict[tuple[str, ...], tuple[str, bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def known(self, *key: str) -> bool:
         return key in self._kept
 
     def answer(self, request: Request, make: Callable[[], Any], *key: str) -> Response:
-        """The value of `make` as JSON, made once for each key; key[0] is the state of the board. 304 where the reader
-        has it already."""
+        """The value of `make` as JSON, made once for each key; key[0] is the state of the board."""
+        return self.content(
+            request, lambda: orjson.dumps(make(), option=orjson.OPT_SERIALIZE_NUMPY), "application/json", {}, *key
+        )
+
+    def content(
+        self, request: Request, make: Callable[[], bytes], media_type: str, headers: dict[str, str], *key: str
+    ) -> Response:
+        """The same for bytes of any type. 304 where the reader has them already."""
         found = self._kept.get(key)
         if found is None:
-            body = orjson.dumps(make(), option=orjson.OPT_SERIALIZE_NUMPY)
-            found = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', body, gzip.compress(body, 6)
+            body = make()
+            found = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', gzip.compress(body, 6)
             with self._lock:
                 same = {k: v for k, v in self._kept.items() if k[0] == key[0]}
                 self._kept = (same if len(same) < MOST_CACHED else {}) | {key: found}
-        etag, body, packed = found
-        headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        etag, packed = found
+        headers = {"cache-control": "no-cache"} | headers | {"etag": etag, "vary": "accept-encoding"}
         if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", "") and len(packed) < len(body):
-            return Response(packed, headers=headers | {"content-encoding": "gzip"}, media_type="application/json")
-        return Response(body, headers=headers, media_type="application/json")
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(packed, headers=headers | {"content-encoding": "gzip"}, media_type=media_type)
+        return Response(gzip.decompress(packed), headers=headers, media_type=media_type)
 
 
 @dataclass

@@ -23,7 +23,9 @@ from ita_med.leaderboard.uploads import Checkers
 
 @dataclass
 class State:
-    """What the routes share; `synthetic`: the board shows runs on the embedded sample, and says so."""
+    """What the routes share; files: what pages need besides data.
+
+    `synthetic`: the board shows runs on the embedded sample, and says so."""
 
     engine: Engine
     mirror: str | None
@@ -33,6 +35,7 @@ class State:
     users: RateLimit
     addresses: RateLimit
     cache: Cache = field(default_factory=Cache)
+    files: Cache = field(default_factory=Cache)
     counters: Counters = field(default_factory=Counters)
 
     @property
@@ -43,6 +46,7 @@ class State:
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
     """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
     from ita_med.leaderboard import api, api_compare
+    from ita_med.leaderboard.pages import routes
 
     if mirror is None and sources.nothing_real():
         mirror = sources.EMBEDDED
@@ -74,6 +78,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     app.state.board = state
     app.include_router(api.router)
     app.include_router(api_compare.router)
+    app.include_router(routes.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)

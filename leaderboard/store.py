@@ -200,6 +200,17 @@ def entries(connection: Connection, *, synthetic: bool = False, version: str = B
     return list(found.values())
 
 
+def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
+    """The versions of the benchmark that have rows, oldest first."""
+    s = t.submissions
+    rows = connection.execute(
+        select(s.c.benchmark_version, func.min(s.c.id))
+        .where((s.c.synthetic == synthetic) & s.c.withdrawn.is_(None))
+        .group_by(s.c.benchmark_version)
+    )
+    return [version for version, _ in sorted(map(tuple, rows), key=lambda row: row[1])]
+
+
 def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:
     """Submission id -> sums of counts (clusters, columns) of a task; equal row orders for equal data."""
     r = t.results

@@ -1,0 +1,146 @@
+"""The pages' addresses: /it/… and /en/…, their fragments, and the files that they need; all from memory, with ETags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import RedirectResponse, Response
+
+from ita_med.errors import ItaMedError
+from ita_med.leaderboard import store
+from ita_med.leaderboard.answers import Problem
+from ita_med.leaderboard.app import State
+from ita_med.leaderboard.pages import filters, ranking, shell
+from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of
+from ita_med.leaderboard.ranking import Ranking
+from ita_med.tasks.report import reference
+
+router = APIRouter(include_in_schema=False)
+STATIC = Path(__file__).parent / "static"
+TYPES = {
+    ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}  # fmt: skip
+FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+"""For files of Gradio, whose names hold a hash of what is in them."""
+HTML = "text/html; charset=utf-8"
+
+
+def ranking_page(state: State, site: Site, query: QueryParams) -> Page:
+    chosen = filters.read(query)
+    view, notice = _view(state, site, chosen)
+    with state.engine.begin() as connection:
+        versions = store.versions(connection, synthetic=state.synthetic)
+    return ranking.page(site, view, chosen, reference.load(), versions, notice)
+
+
+def _view(state: State, site: Site, chosen: filters.Filters) -> tuple[Ranking, str]:
+    """The ranking that is asked for; the raw one and a notice where nothing can be normalised."""
+    try:
+        return _ranking(state, chosen.part, chosen.scale, chosen.version), ""
+    except ItaMedError:
+        return _ranking(state, chosen.part, "raw", chosen.version), site.words["normalised_missing"]
+
+
+def _ranking(state: State, part: str, scale: str, version: str) -> Ranking:
+    return state.board.ranking(part, scale, synthetic=state.synthetic, version=version)
+
+
+PAGES: dict[str, Callable[[State, Site, QueryParams], Page]] = {
+    "ranking": ranking_page,
+}
+"""Each page of the board, made from the state, the language and the address's query."""
+CACHED = {"ranking": filters.read}
+"""Pages that depend on nothing but the board's results and on what this reads from the query."""
+
+
+def site_of(state: State, language: str) -> Site:
+    return Site(language, state.synthetic)
+
+
+def _page(language: str, name: str) -> Callable[[Request], Response]:
+    def show(request: Request) -> Response:
+        state: State = request.app.state.board
+        framed = shell.gradio().shell(language, name)
+        site = site_of(state, language)
+        headers = {"content-security-policy": framed.policy}
+
+        def make() -> bytes:
+            return document(site, PAGES[name](state, site, request.query_params), framed).encode()
+
+        if name in CACHED:
+            key = (state.board.stamp(), "page", language, name, repr(CACHED[name](request.query_params)))
+            return state.cache.content(request, make, HTML, headers, *key)
+        made = PAGES[name](state, site, request.query_params)
+        body = document(site, made, framed)
+        return Response(body, made.status, headers | {"cache-control": "no-store"}, HTML)
+
+    return show
+
+
+def _ranking_fragment(language: str) -> Callable[[Request], Response]:
+    def show(request: Request) -> Response:
+        state: State = request.app.state.board
+        site = site_of(state, language)
+        chosen = filters.read(request.query_params)
+
+        def make() -> bytes:
+            view, notice = _view(state, site, chosen)
+            return ranking.results(site, view, chosen, reference.load(), notice).encode()
+
+        return state.cache.content(request, make, HTML, {}, state.board.stamp(), "fragment", language, repr(chosen))
+
+    return show
+
+
+def _file_of_gradio(language: str) -> Callable[[Request, str], Response]:
+    def show(request: Request, path: str) -> Response:
+        found = shell.gradio().file(language, path)
+        if found is None:
+            raise Problem("Not found", 404)
+        headers = FOREVER if path.startswith("assets/") else {}
+        return _files(request).content(request, lambda: found.content, found.media_type, headers, "", language, path)
+
+    return show
+
+
+def _files(request: Request) -> Any:
+    return request.app.state.board.files
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """The ranking in the language that the reader prefers."""
+    language = language_of(request.headers.get("accept-language", ""))
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/{language}/{query}", 307, {"vary": "accept-language", "cache-control": "no-cache"})
+
+
+@router.get("/static/{name}")
+def static(request: Request, name: str) -> Response:
+    """Our own few files, and plotly's library."""
+    if name not in _static_names():
+        raise Problem("Not found", 404)
+    path = _static_names()[name]
+    media_type = TYPES[path.suffix]
+    return _files(request).content(request, path.read_bytes, media_type, {}, "", "static", name)
+
+
+@cache
+def _static_names() -> dict[str, Path]:
+    import plotly
+
+    found = {path.name: path for path in STATIC.iterdir() if path.suffix in TYPES}
+    return found | {"plotly.min.js": Path(plotly.__file__).parent / "package_data" / "plotly.min.js"}
+
+
+for _language in LANGUAGES:
+    for _name in PAGES:
+        _address = f"/{_language}/" if _name == "ranking" else f"/{_language}/{_name}"
+        router.add_api_route(_address, _page(_language, _name), name=f"{_language} {_name}")
+    router.add_api_route(f"/{_language}/fragments/ranking", _ranking_fragment(_language))
+    router.add_api_route(f"/{_language}/{{path:path}}", _file_of_gradio(_language))

@@ -1,0 +1,141 @@
+"""What all pages share: the language, addresses, numbers as readers write them, and templates that escape everything.
+
+A page is a pure function from data to a `Page`; its HTML comes from `templates/`, where Jinja escapes every value. The
+same functions make the pages of the server and of the static export; only `Site.link` differs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ita_med import BENCHMARK_VERSION, __version__
+from ita_med.leaderboard.pages import words_en, words_it
+from ita_med.tasks.report.rows import COLUMNS
+
+WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
+FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}
+LANGUAGES = {"it": "Italiano", "en": "English"}
+MENU = ("ranking", "compare", "tasks", "submit", "queue", "method", "about")
+"""The pages of the navigation, in order; `model` is reached from rows."""
+NONE = "–"
+REPOSITORY = "https://github.com/ita-med/ita-med"
+Query = Mapping[str, Any]
+
+
+def served(language: str, page: str, query: Query) -> str:
+    """The address of a page of the server, as /it/model?id=3."""
+    tail = urlencode(query, doseq=True)
+    return f"/{language}/{'' if page == 'ranking' else page}" + (f"?{tail}" if tail else "")
+
+
+@dataclass(frozen=True)
+class Site:
+    """language: "it" or "en"; synthetic: the board shows runs on the embedded sample; address: (language, page, query)
+    to an address; static: the pages are files, without forms that need a server; files: where board.css lies."""
+
+    language: str
+    synthetic: bool = False
+    address: Callable[[str, str, Query], str] = served
+    static: bool = False
+    files: str = "/static/"
+
+    @property
+    def words(self) -> dict[str, str]:
+        return WORDS[self.language]
+
+    @property
+    def families(self) -> dict[str, str]:
+        return FAMILIES[self.language]
+
+    def link(self, page: str, **query: Any) -> str:
+        return self.address(self.language, page, query)
+
+    def number(self, value: float | None, digits: int = 1) -> str:
+        """With the language's separators; a dash for None."""
+        if value is None or not math.isfinite(value):
+            return NONE
+        plain = f"{value:,.{digits}f}"
+        signs = {",": self.words["thousands"], ".": self.words["decimal"], "-": "−"}
+        return "".join(signs.get(sign, sign) for sign in plain)
+
+    def interval(self, ends: tuple[float, float] | None) -> str:
+        return f"[{self.number(ends[0])}; {self.number(ends[1])}]" if ends else ""
+
+    def parameters(self, millions: float) -> str:
+        """1700 → 1,7 B; 0 stands for not stated."""
+        if millions <= 0:
+            return NONE
+        if millions < 1000:
+            return f"{self.number(millions, 0)} {self.words['million']}"
+        return f"{self.number(millions / 1000, 0 if millions >= 99_500 else 1)} {self.words['billion']}"
+
+    def percent(self, share: float) -> str:
+        return f"{self.number(100 * share)} %"
+
+    def day(self, moment: str) -> str:
+        """The day of an ISO time."""
+        return moment[:10]
+
+
+@dataclass
+class Page:
+    """The content of a page's <main>, with what its document says about it. query: what language links keep."""
+
+    name: str
+    title: str
+    about: str
+    content: Markup
+    query: Query = field(default_factory=dict)
+    status: int = 200
+
+
+@cache
+def _templates() -> Environment:
+    loader = PackageLoader("ita_med.leaderboard.pages", "templates")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals |= {"COLUMNS": COLUMNS, "LANGUAGES": LANGUAGES, "MENU": MENU, "NONE": NONE, "REPOSITORY": REPOSITORY}
+    made.filters |= {"zip_self": lambda values: [(v, v) for v in values], "words_of": _words_of}
+    return made
+
+
+def _words_of(values: Iterable[str], words: Mapping[str, str], prefix: str) -> list[tuple[str, str]]:
+    """Values with what the language calls them, for the options of a select."""
+    return [(value, words[prefix + value]) for value in values]
+
+
+def fill(template: str, site: Site, **values: Any) -> Markup:
+    """A template with values, all of which are escaped unless they came from here."""
+    return Markup(_templates().get_template(template).render(site=site, w=site.words, **values))
+
+
+def document(site: Site, page: Page, shell: Any = None) -> str:
+    """The whole HTML document of a page; shell: what Gradio adds (`shell.Shell`), None for a plain document."""
+    return fill("document.html", site, page=page, shell=shell, version=__version__, benchmark=BENCHMARK_VERSION)
+
+
+def missing(site: Site, name: str, message: str) -> Page:
+    """The page for an address that leads to nothing."""
+    return Page(name, site.words["not_found"], message, fill("missing.html", site, message=message), status=404)
+
+
+def language_of(accepted: str) -> str:
+    """ "it" or "en", whichever an Accept-Language header prefers; English where it names neither."""
+    best, chosen = 0.0, "en"
+    for part in accepted[:500].split(","):
+        name, _, rest = part.strip().partition(";")
+        try:
+            weight = float(rest.strip().removeprefix("q=")) if rest else 1.0
+        except ValueError:
+            continue
+        language = name.strip().lower().partition("-")[0]
+        if language in LANGUAGES and weight > best:
+            best, chosen = weight, language
+    return chosen
