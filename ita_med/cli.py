@@ -44,11 +44,13 @@ def _add_rooms() -> None:
     from ita_med.leaderboard import cli as leaderboard
     from ita_med.tasks import cli as tasks
     from ita_med.training import cli as training
+    from ita_med.training.studies import cli as studies
 
     app.add_typer(data.app, name="data")
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(tasks.app, name="tasks")
     app.add_typer(leaderboard.app, name="leaderboard")
+    app.add_typer(studies.app, name="study")
     for name, command in (tasks.TOP_LEVEL | training.TOP_LEVEL).items():
         app.command(name)(command)
 

@@ -139,7 +139,7 @@ def load(path: Path, changes: list[str] | None = None) -> Recipe:
             raise ItaMedError(f'--set {change}: expected KEY=VALUE, as in "train.epochs=2"')
         _set(raw, key.split("."), yaml.safe_load(value), f"--set {key}")
     raw.setdefault("name", path.stem)
-    recipe: Recipe = _read(Recipe, raw, str(path))
+    recipe: Recipe = read(Recipe, raw, str(path))
     _check(recipe, str(path))
     return recipe
 
@@ -152,7 +152,7 @@ def _set(values: dict[str, Any], keys: list[str], value: Any, where: str) -> Non
     values[keys[-1]] = value
 
 
-def _read(kind: type, raw: Any, where: str) -> Any:
+def read(kind: type, raw: Any, where: str) -> Any:
     """A dataclass from a mapping, strictly: unknown and missing keys and wrong types are errors."""
     if not isinstance(raw, dict):
         raise ItaMedError(f"{where}: expected keys and values")
@@ -178,7 +178,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         fitting = [o for o in options if o is not type(None) and (get_origin(o) or o) is type(value)]
         return _value(fitting[0] if fitting else next(o for o in options if o is not type(None)), value, where)
     if dataclasses.is_dataclass(kind):
-        return _read(kind, value, where)  # type: ignore[arg-type]
+        return read(kind, value, where)  # type: ignore[arg-type]
     if get_origin(kind) is list:
         if isinstance(value, str):
             value = [value]

@@ -1,7 +1,7 @@
 """Floating-point operations of a transformer, from its configuration and counted tokens.
 
-Counted are the matrix products (2 · m · n · k each): projections, attention, feed-forward, language-model head, low-rank
-adapters. Norms, activations, softmax, rotary embeddings and look-ups are not: below 1 % at a hidden size of 500 or more.
+Counted are the matrix products (2 · m · n · k each): projections, attention, feed-forward, language-model head,
+low-rank adapters. Norms, activations, softmax, rotary embeddings and look-ups are not.
 `tests/training/studies/test_flops.py` holds the formulas against torch.utils.flop_counter, forward and backward.
 """
 

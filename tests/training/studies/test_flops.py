@@ -97,7 +97,9 @@ def test_generating_with_a_cache_is_torchs() -> None:
     total = counter.get_total_flops() - sum(
         sum(ops.values()) for name, ops in by_module.items() if name.rpartition(".")[2].startswith("rotary")
     )
-    hidden = shape.layers * 4 * shape.heads * shape.head_dim * (LENGTH * (LENGTH - 1) // 2)  # masked pairs of the prompt
+    hidden = (
+        shape.layers * 4 * shape.heads * shape.head_dim * (LENGTH * (LENGTH - 1) // 2)
+    )  # masked pairs of the prompt
     assert total - hidden == f.generation(shape, f.Lengths.of([LENGTH]), 6)
 
 
@@ -115,8 +117,8 @@ def test_a_causal_mask_halves_and_a_window_bounds_attention() -> None:
 def test_a_real_size_by_hand() -> None:
     """Qwen3-1.7B: 1.72 billion parameters, 2 · 1.7e9 operations a token and little attention at 1,000 tokens."""
     values = {
-        "model_type": "qwen3", "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
-        "num_hidden_layers": 28, "intermediate_size": 6144, "vocab_size": 151936, "sliding_window": None,
+        "model_type": "qwen3", "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 8,
+        "head_dim": 128, "num_hidden_layers": 28, "intermediate_size": 6144, "vocab_size": 151936,
     }  # fmt: skip
     shape = f.of_config(values, "qwen3")
     assert shape.parameters == pytest.approx(1.7205e9, rel=1e-3)

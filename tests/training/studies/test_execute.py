@@ -1,0 +1,158 @@
+"""Plans are run one after the other, resumed after a kill, and reported on from their folders alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ita_med.errors import ItaMedError
+
+for module in ("torch", "trl", "peft", "accelerate"):
+    pytest.importorskip(module)
+
+from ita_med.leaderboard import check  # noqa: E402
+from ita_med.leaderboard.submission import read_folder  # noqa: E402
+from ita_med.training.studies import dry_run, execute, report  # noqa: E402
+from ita_med.training.studies import study as st  # noqa: E402
+
+Tiny = Callable[[str], Path]
+TASK = "ita_med_ner_e3c_disorder"
+ASKED = "ita_med_qa_medexpqa"
+"""Evaluated: thirteen short answers."""
+RECIPE = "smollm2/smollm2-135m-instruct-ft"
+
+
+def changes(model: Path) -> list[str]:
+    return [
+        f"model.path={model}", f"data.tasks=[{TASK}]", "data.max_length=512", "train.max_steps=2", "train.batch_size=2",
+        "train.packing=none", "report_to=none", "model.dtype=float32",
+    ]  # fmt: skip
+
+
+def small(tiny: Tiny, **more: Any) -> st.Study:
+    values = {"kind": "learning-curve", "recipes": [RECIPE], "changes": changes(tiny("smollm2")), "tasks": [ASKED]}
+    return st.from_dict(values | {"sizes": [3, "all"], "seeds": [0]} | more, "study")
+
+
+@pytest.fixture(scope="module")
+def done(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[st.Study, Path]:
+    """A learning curve of two runs on all documents of the sample."""
+    out = tmp_path_factory.mktemp("studies") / "curve"
+    study = small(tiny)
+    execute.execute(execute.open_study(study, out, "embedded"))
+    return study, out
+
+
+def test_every_run_is_a_submission_that_says_what_it_is(done: tuple[st.Study, Path], tiny: Tiny) -> None:
+    _, out = done
+    assert sorted(path.name for path in (out / "runs").iterdir()) == [
+        "smollm2-135m-instruct-ft_all_s0", "smollm2-135m-instruct-ft_n3_s0",
+    ]  # fmt: skip
+    for folder in (out / "runs").iterdir():
+        checked = check.check(read_folder(folder), "embedded")
+        assert checked.accepted, checked.problems
+        assert checked.submission is not None
+        assert checked.submission.claim.model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+        assert checked.submission.claim.trained_on == [TASK]
+        text = (folder / "manifest.json").read_text()
+        assert str(out) not in text
+        assert str(tiny("smollm2").parent) not in text
+    manifest = json.loads((out / "runs" / "smollm2-135m-instruct-ft_n3_s0" / "manifest.json").read_text())
+    block = manifest["study"]
+    assert manifest["method"] == "FT n=3 seed=0"
+    assert block["training"]["examples"] == {TASK: 3}
+    assert block["training"]["flops_full"] > block["training"]["flops"] > 0
+    counted = block["inference"]["tasks"][ASKED]
+    assert counted["documents"] == manifest["speed"][ASKED]["documents"]
+    assert counted["flops"] > 0
+
+
+def test_a_finished_study_runs_nothing_again(
+    done: tuple[st.Study, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, out = done
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a finished run was started again")
+
+    monkeypatch.setattr(execute, "run_cell", refuse)
+    opened = execute.open_study(study, out, "embedded")
+    execute.execute(opened)
+    expected = dry_run.expect(opened)
+    assert [e.state for e in expected] == ["finished", "finished"]
+    assert "2 runs, 0 to do" in dry_run.lines(opened, expected)[0]
+
+
+def test_a_report_needs_the_folders_alone(done: tuple[st.Study, Path], tmp_path: Path) -> None:
+    study, out = done
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    shutil.rmtree(copy / "trained")
+    found = report.make(study, copy, mirror="embedded")
+    assert [record["size"] for record in found.records] == ["3", "all"]
+    assert any("SYNTHETIC" in note for note in found.notes)
+    names = {"table.md", "table.tex", "table.csv", "table.json", "figure.svg", "figure.html"}
+    assert names <= {path.name for path in copy.iterdir()}
+    first = {name: (copy / name).read_bytes() for name in names - {"figure.html"}}
+    report.make(study, copy, mirror="embedded")
+    assert first == {name: (copy / name).read_bytes() for name in first}, "the same folders, the same files"
+
+
+def test_other_settings_in_the_same_folder_are_refused(done: tuple[st.Study, Path], tiny: Tiny) -> None:
+    study, out = done
+    other = small(tiny, changes=[*study.changes, "train.learning_rate=0.5"])
+    with pytest.raises(ItaMedError, match="another recipe, other settings"):
+        execute.execute(execute.open_study(other, out, "embedded"))
+    execute.write_json(out / "study.json", execute.dataclasses.asdict(study))
+    with pytest.raises(ItaMedError, match="study of kind learning-curve"):
+        execute.open_study(small(tiny, kind="ood"), out, "embedded")
+
+
+def test_a_dry_run_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    opened = execute.open_study(small(tiny), tmp_path / "out", "embedded")
+    text = "\n".join(dry_run.lines(opened, dry_run.expect(opened)))
+    assert "2 runs, 2 to do, 2 trainings" in text
+    assert "SYNTHETIC" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("x")
+    with pytest.raises(ItaMedError, match="holds no study"):
+        execute.open_study(small(tiny), tmp_path, "embedded")
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(ItaMedError, match="is not JSON"):
+        execute.open_study(small(tiny), tmp_path, "embedded")
+
+
+@pytest.mark.slow
+def test_a_killed_study_goes_on(tiny: Tiny, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = [part for change in changes(tiny("smollm2")) for part in ("--set", change)]
+    command = [sys.executable, "-m", "ita_med.cli", "study", "learning-curve", RECIPE, *options, "--sizes", "3,all"]
+    command += ["--seeds", "0", "--tasks", ASKED, "--mirror", "embedded", "--out", str(out)]
+    first = out / "runs" / "smollm2-135m-instruct-ft_n3_s0"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while process.poll() is None:
+        if (first / "manifest.json").is_file() and len(list((out / "trained").iterdir())) > 1:
+            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.1)
+    assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    before = (first / "manifest.json").read_bytes()
+    finished = subprocess.run(command, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert "run 2 of 2" in finished.stderr
+    assert "run 1 of 2" not in finished.stderr
+    assert (first / "manifest.json").read_bytes() == before
+    assert "examples" in finished.stdout
+    assert (out / "figure.svg").is_file()

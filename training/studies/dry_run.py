@@ -1,0 +1,158 @@
+"""What `ita-med study … --dry-run` prints: the runs, and what they will take; nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ita_med.printing import aligned
+from ita_med.tasks.benchmark import TaskData
+from ita_med.training import estimate as estimates
+from ita_med.training import run as trainings
+from ita_med.training.recipe import Recipe
+from ita_med.training.studies import execute, flops, measured
+from ita_med.training.studies import study as studies
+from ita_med.training.studies.execute import Opened
+from ita_med.training.studies.study import Cell, Training
+
+DECODING = 0.1
+"""Share of the training speed that writing token by token reaches: a rough guess, until a run was measured."""
+
+
+@dataclass
+class Expected:
+    """Of one run: tokens that training reads, that prompts and answers have; seconds, None where nothing is known."""
+
+    cell: Cell
+    state: str
+    trained: int = 0
+    read: int = 0
+    written: int = 0
+    train_seconds: float | None = 0.0
+    answer_seconds: float | None = None
+
+
+def expect(opened: Opened) -> list[Expected]:
+    """Every run of the plan.
+
+    Trainings that differ in their seed only are planned once; finished runs tell how long the others will take.
+    """
+    sizes: dict[tuple[Any, ...], estimates.Estimate | None] = {}
+    asked: dict[tuple[Any, ...], tuple[int, int, float | None]] = {}
+    known = _measured(opened)
+    found = []
+    for cell in opened.plan.cells:
+        done = execute.finished(opened, cell)
+        begun = (opened.out / execute.RUNS / cell.name).is_dir() or (
+            opened.out / execute.TRAINED / cell.training
+        ).is_dir()
+        made = Expected(cell, "finished" if done else "begun" if cell.training and begun else "to do")
+        if cell.training:
+            estimate = _training(opened, opened.plan.trainings[cell.training], sizes)
+            made.trained = estimate.trained_tokens if estimate else 0
+            made.train_seconds = estimate.seconds if estimate else None
+        key = (cell.recipe, cell.shots, cell.tasks)
+        if key not in asked:
+            asked[key] = _asking(opened, cell)
+        made.read, made.written, made.answer_seconds = asked[key]
+        made.answer_seconds = known.get((cell.method, cell.recipe), made.answer_seconds)
+        found.append(made)
+    return found
+
+
+def _training(opened: Opened, training: Training, sizes: dict[tuple[Any, ...], Any]) -> estimates.Estimate | None:
+    """None where the model that it starts from is not there yet."""
+    if training.after and not execute.base(opened, opened.plan.trainings[training.after]).is_dir():
+        recipe = studies.recipe_of(training.recipe, training.changes)
+    else:
+        recipe = execute.recipe_for(opened, training)
+    key = (training.recipe, *(change for change in training.changes if not change.startswith("train.seed=")))
+    if key not in sizes:
+        sizes[key] = trainings.plan(recipe, opened.mirror).estimate
+    found: estimates.Estimate | None = sizes[key]
+    return found
+
+
+def _asking(opened: Opened, cell: Cell) -> tuple[int, int, float | None]:
+    """Tokens read and written (as long as the right answers), and seconds by the counted operations."""
+    recipe = studies.recipe_of(cell.recipe, opened.study.changes)
+    tokenizer = estimates.tokenizer(recipe)
+    shape = measured.shape(recipe)
+    read = written = 0.0
+    work = 0.0
+    for task in cell.tasks:
+        data = opened.data[task]
+        asked = {"apply_chat_template": recipe.model.chat, "num_fewshot": cell.shots, "limit": opened.study.limit}
+        lengths, answers = measured.prompts(data, tokenizer, asked), _answers(data, opened.study.limit, tokenizer)
+        read, written = read + lengths.total, written + answers
+        if shape is not None:
+            work += flops.forward(shape, lengths, scored=lengths.n)
+            work += (flops.generation(shape, lengths, answers) - flops.forward(shape, lengths, scored=0)) / DECODING
+    seconds = None
+    if shape is not None:
+        seconds = work / (_speed(recipe) * estimates.UTILISATION)
+    return round(read), round(written), seconds
+
+
+def _answers(data: TaskData, limit: int | None, tokenizer: Any) -> float:
+    texts = [data.target(example) for example in data.examples[:limit]]
+    if tokenizer is None or not texts:
+        return sum(map(len, texts)) / estimates.CHARACTERS_PER_TOKEN
+    return float(sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]))
+
+
+def _speed(recipe: Recipe) -> float:
+    return estimates.matrix_speed()[0]
+
+
+def _measured(opened: Opened) -> dict[tuple[str, str], float]:
+    """(method, recipe) -> mean wall seconds of finished evaluations."""
+    import orjson
+
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for cell in opened.plan.cells:
+        if execute.finished(opened, cell):
+            manifest = orjson.loads((opened.out / execute.RUNS / cell.name / "manifest.json").read_bytes())
+            seconds.setdefault((cell.method, cell.recipe), []).append(float(manifest["seconds"]))
+    return {key: sum(found) / len(found) for key, found in seconds.items()}
+
+
+def lines(opened: Opened, expected: list[Expected]) -> list[str]:
+    """The table of runs and its sums."""
+    table = [["run", "method", "state", "trained tokens", "prompt tokens", "answer tokens", "training", "evaluation"]]
+    for e in expected:
+        tokens = [f"{n:,}" for n in (e.trained, e.read, e.written)]
+        table.append([e.cell.name, e.cell.method, e.state, *tokens, _time(e.train_seconds), _time(e.answer_seconds)])
+    todo = [e for e in expected if e.state != "finished"]
+    names = {e.cell.training for e in todo if e.cell.training}
+    times = [e.train_seconds for e in todo] + [e.answer_seconds for e in todo]
+    total = sum(t for t in times if t is not None)
+    unknown = " and more, as some are not known" if any(t is None for t in times) else ""
+    tasks = sorted({task for e in expected for task in e.cell.tasks})
+    found = [
+        f"{opened.study.kind}: {len(expected)} runs, {len(todo)} to do, {len(names)} trainings",
+        *aligned(table, left=3),
+        "",
+    ]
+    found.append(f"to do: {sum(e.trained for e in todo):,} tokens trained, {sum(e.read for e in todo):,} read, "
+                 f"about {sum(e.written for e in todo):,} written; about {_time(total)}{unknown}")  # fmt: skip
+    found.append(
+        "times: operations at 0.4 of the measured matrix speed, writing at a tenth of that; measured runs replace it"
+    )
+    found.append(f"evaluated: {', '.join(tasks)}")
+    found += [f"left out: {task}: {why}" for task, why in opened.left_out.items()]
+    if any(data.source == "embedded" for data in opened.data.values()):
+        found.append("SYNTHETIC SAMPLE: no real data")
+    return found
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

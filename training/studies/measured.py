@@ -1,0 +1,118 @@
+"""What a training and an evaluation took: tokens, operations, seconds, energy; kept with the runs of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ita_med.tasks import requests
+from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.model import TEMPLATE_SETTINGS
+from ita_med.training import estimate as estimates
+from ita_med.training.recipe import Recipe
+from ita_med.training.run import Plan as TrainingPlan
+from ita_med.training.studies import flops
+from ita_med.training.studies.flops import Lengths, Shape
+
+TARGETS = {f"{name}_proj": name for name in flops.MATRICES}
+
+
+def shape(recipe: Recipe) -> Shape | None:
+    """The model's shape where its configuration is on this machine."""
+    path = estimates.local_file(recipe, "config.json")
+    return None if path is None else flops.read_config(path, head=recipe.method != "encoder")
+
+
+def adapter(recipe: Recipe) -> flops.Adapter | None:
+    if recipe.lora is None:
+        return None
+    named = recipe.lora.targets
+    on = tuple(TARGETS[name] for name in named if name in TARGETS) if isinstance(named, list) else flops.MATRICES
+    return flops.Adapter(recipe.lora.r, on)
+
+
+def training(made: TrainingPlan, manifest: dict[str, Any], joules: dict[str, float]) -> dict[str, Any]:
+    """Of a finished training. flops: as counted from the rows; flops_full: as if all parameters had been trained."""
+    recipe, estimate = made.recipe, made.estimate
+    lengths = _row_lengths(made)
+    passes = estimate.trained_tokens / estimate.tokens if estimate.tokens else 0
+    found: dict[str, Any] = {
+        "examples": {task: counts.get("taken", counts.get("rows")) for task, counts in manifest["data"].items()},
+        "tasks": manifest.get("tasks", []),
+        "parameters": manifest.get("parameters"),
+        "trainable": manifest.get("trainable"),
+        "passes": round(passes, 6),
+        "tokens": round(lengths.total * passes),
+        "seconds": manifest["seconds"] if manifest.get("resumed_from") is None else None,
+        "joules": joules if manifest.get("resumed_from") is None else {},
+        "hardware": manifest.get("hardware", {}),
+        "flops": None,
+        "flops_full": None,
+    }
+    if (model := shape(recipe)) is not None:
+        seen, small = lengths.times(passes), adapter(recipe)
+        checkpointing = recipe.train.gradient_checkpointing and bool(manifest.get("hardware", {}).get("accelerators"))
+        found["shape"] = model.as_dict()
+        found["flops"] = flops.training(model, seen, small, checkpointing=checkpointing)
+        found["flops_full"] = flops.training(model, seen, checkpointing=checkpointing)
+    return found
+
+
+def _row_lengths(made: TrainingPlan) -> Lengths:
+    """Of one pass over the data."""
+    if made.tokens:
+        return Lengths.of(len(row["input_ids"]) for row in made.tokens)
+    tokens, length = made.estimate.tokens, made.recipe.data.max_length
+    return Lengths(tokens / length, tokens, float(tokens) * length)  # packed to sequences of max_length
+
+
+def inference(
+    recipe: Recipe, manifest: dict[str, Any], loaded: list[TaskData], tokenizer: Any, joules: dict[str, float]
+) -> dict[str, Any]:
+    """Of a finished evaluation: per task documents, tokens read and written, and operations where they are known."""
+    asked, model = manifest["run"], shape(recipe)
+    tasks: dict[str, Any] = {}
+    for data in loaded:
+        lengths = prompts(data, tokenizer, asked)
+        speed = manifest["speed"][data.task.id]
+        copies = speed["documents"] / speed["requests"] if speed.get("requests") else 1.0
+        written = None if speed["generated_tokens"] is None else speed["generated_tokens"] * copies
+        tasks[data.task.id] = counted = {
+            "documents": int(lengths.n),
+            "prompt_tokens": lengths.total,
+            "prompt_tokens_squared": lengths.squares,
+            "answer_tokens": written,
+            "flops": None,
+        }
+        if model is not None and written is not None:
+            counted["flops"] = flops.generation(model, lengths, written)
+    found = {"tasks": tasks, "joules": joules}
+    return found if model is None else found | {"shape": model.as_dict()}
+
+
+def prompts(data: TaskData, tokenizer: Any, asked: dict[str, Any]) -> Lengths:
+    """Tokens of the prompts of a task, exactly as they were asked; without a tokenizer estimated from characters."""
+    chat = bool(asked["apply_chat_template"])
+
+    def render(turns: list[dict[str, str]]) -> str:
+        if tokenizer is None:
+            return "".join(turn["content"] for turn in turns)
+        settings = {"tokenize": False, "add_generation_prompt": True, **TEMPLATE_SETTINGS}
+        text: str = tokenizer.apply_chat_template(turns, **settings)
+        return text
+
+    made = requests.build(data, shots=asked["num_fewshot"], limit=asked["limit"], template=render if chat else None)
+    texts = [request.prompt for request in made]
+    if tokenizer is None:
+        return Lengths.of(round(len(text) / estimates.CHARACTERS_PER_TOKEN) for text in texts)
+    return Lengths.of(len(ids) for ids in tokenizer(texts, add_special_tokens=not chat)["input_ids"])
+
+
+def load_tokenizer(place: str | Path, revision: str = "main") -> Any | None:
+    """A tokenizer that is on this machine, or None."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(place), revision=revision, local_files_only=True)
+    except (OSError, ValueError):
+        return None
