@@ -186,11 +186,18 @@ def wilcoxon(a: ArrayLike, b: ArrayLike) -> float:
 
     Asks about tasks like these, where the tests above ask about documents like these. 1 where all tasks tie.
     """
+    from scipy.stats import rankdata
     from scipy.stats import wilcoxon as signed_rank
 
     differences = np.round(np.asarray(a, float) - np.asarray(b, float), 12)
     differences = differences[differences != 0]
-    return float(signed_rank(differences).pvalue) if len(differences) else 1.0
+    if 2 ** len(differences) > EXACT:
+        return float(signed_rank(differences).pvalue)
+    # All signs at once: with ties scipy does the same one by one, which takes seconds for the pairs of six systems.
+    ranks = rankdata(np.abs(differences))
+    signs = 2.0 * (np.arange(2 ** len(ranks))[:, None] >> np.arange(len(ranks)) & 1) - 1
+    reached = np.abs(signs @ ranks) >= abs(np.sign(differences) @ ranks) - ROUNDING
+    return float(reached.mean())
 
 
 def holm(p: ArrayLike) -> Array:

@@ -268,6 +268,15 @@ def test_wilcoxon_is_that_of_scipy() -> None:
     assert s.wilcoxon([0.1 + 0.2, 0.5], [0.3, 0.5]) == 1, "equal but for the last digit"
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 12, 13])
+def test_wilcoxon_of_few_tasks_is_exact_as_in_scipy(n: int) -> None:
+    """With and without ties; scipy enumerates the signs one by one."""
+    rng = np.random.default_rng(n)
+    for differences in (rng.normal(size=n), rng.integers(1, 4, n) * rng.choice([-1.0, 1.0], n)):
+        expected = scipy.stats.wilcoxon(differences).pvalue
+        assert s.wilcoxon(differences, np.zeros(n)) == pytest.approx(expected, abs=1e-12)
+
+
 def test_stars() -> None:
     found = [s.stars(p, 0.1, 0.2) for p in (0.0009, 0.001, 0.0099, 0.01, 0.049, 0.05)]
     assert found == ["***", "**", "**", "*", "*", ""]
