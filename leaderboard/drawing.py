@@ -261,26 +261,26 @@ def data_table(figure: Figure) -> str:
 
 
 def fragment(figure: Figure, source: str = "") -> str:
-    """The figure for a page, complete without scripts. source: address of plotly's dictionary, for pages with scripts
-    that put an interactive figure in place of the drawing."""
+    """The figure for a page, complete without scripts. source: address of plotly's dictionary, for pages with a
+    script that puts an interactive figure in place of the drawing."""
     words = TEXTS[figure.language]
     title = f"<strong>{escape(figure.title)}</strong>"
     if figure.empty:
-        return f'<figure class="plot" id="figure-{figure.name}"><figcaption>{title}. {words["nothing"]}</figcaption></figure>'  # noqa: E501
+        return f'<figure class="drawn" id="figure-{figure.name}"><figcaption>{title}. {words["nothing"]}</figcaption></figure>'  # noqa: E501
     notes = " ".join(escape(note) for note in figure.notes)
-    live = f' data-plotly="{escape(source)}"' if source else ""
+    button = f'<button type="button" class="live" data-figure="{escape(source)}">{words["live"]}</button>'
     return (
-        f'<figure class="plot" id="figure-{figure.name}"><figcaption>{title}</figcaption>{legend(figure)}'
-        f'<div class="drawing"{live}>{svg(figure)}</div><p class="below">{notes}</p>'
+        f'<figure class="drawn" id="figure-{figure.name}"><figcaption>{title}</figcaption>{legend(figure)}'
+        f'<div class="drawing">{svg(figure)}</div>{button if source else ""}<p class="below">{notes}</p>'
         f"<details><summary>{words['table']}</summary>{data_table(figure)}</details></figure>"
     )
 
 
 CSS = """
-figure.plot { margin: 1.5rem 0; } figure.plot svg { max-width: 100%; height: auto; }
-figure.plot .drawing { overflow-x: auto; } figure.plot .drawing > svg { min-width: 34rem; width: 100%; }
-figure.plot .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; }
-figure.plot .below { font-size: .875rem; } .scroll { overflow-x: auto; }
-@media print { figure.plot { break-inside: avoid; } figure.plot .drawing > svg { min-width: 0; } }
+figure.drawn { margin: 1.5rem 0; } figure.drawn svg { max-width: 100%; height: auto; }
+figure.drawn .drawing { overflow-x: auto; } figure.drawn .drawing > svg { min-width: 34rem; width: 100%; }
+figure.drawn .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; }
+figure.drawn .below { font-size: .875rem; } .scroll { overflow-x: auto; }
+@media print { figure.drawn { break-inside: avoid; } figure.drawn .drawing > svg { min-width: 0; } }
 """
 """Style of `fragment`, for any page that holds one."""

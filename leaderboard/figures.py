@@ -108,7 +108,7 @@ TEXTS = {
         "x_parameters_better": "più piccolo",
         "x_speed_better": "più veloce",
         "intervals": "Barre: intervallo al 95 % (bootstrap sui documenti).",
-        "provenance": "Simbolo pieno: riprodotto dai manutentori; vuoto: previsioni ricalcolate.",
+        "provenance": "Simbolo pieno: riprodotto dai manutentori; vuoto: predizioni ricalcolate.",
         "left_out": "Non mostrati: {n} di {all} sistemi in classifica, che non dichiarano il valore.",
         "unranked": "Righe parziali, soglie e riferimenti non sono mostrati.",
         "most": "Disegnati i primi {n} sistemi di {all}; la tabella li contiene tutti.",
@@ -117,6 +117,7 @@ TEXTS = {
         "right": "A destra dello zero: meglio il primo della coppia.",
         "nothing": "Nessun sistema in classifica ha questo valore.",
         "table": "Dati della figura",
+        "live": "Figura interattiva",
         "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "altro",
     },
     "en": {
@@ -159,6 +160,7 @@ TEXTS = {
         "right": "Right of zero: the first of the pair is better.",
         "nothing": "No ranked system has this value.",
         "table": "Data of the figure",
+        "live": "Interactive figure",
         "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "other",
     },
 }  # fmt: skip
@@ -299,7 +301,7 @@ def pairs(found: Compared, language: str = "en", part: str = "all") -> Figure:
     """The difference of AVG of every pair, with its interval."""
     words = TEXTS[language]
     shown = found.pairs.get(part, [])
-    names = [" − ".join(cut(found.labels[n], 19) for n in (p.first, p.second)) for p in shown]
+    names = [" − ".join(cut(found.labels[n], 16) for n in (p.first, p.second)) for p in shown]
     points = [Point(name, p.difference, y, p.low, p.high) for y, (name, p) in enumerate(zip(names, shown, strict=True))]
     table = [[words["system"], words["difference"], "95 %", "p (Holm)"]]
     table += [
@@ -410,7 +412,7 @@ def number(value: float | None, language: str, digits: int = 1) -> str:
     """A number as the language writes it; – where there is none."""
     if value is None:
         return "–"
-    text = f"{value:.{digits}f}"
+    text = f"{value:.{digits}f}".replace("-", "−")
     return text.replace(".", ",") if language == "it" else text
 
 
@@ -419,11 +421,11 @@ def signed(value: float | None, language: str) -> str:
 
 
 def ends(found: Iterable[float | None] | None, language: str) -> str:
-    """An interval: [41.2, 47.9], in Italian [41,2; 47,9]."""
+    """An interval: [41.2; 47.9], in Italian [41,2; 47,9]."""
     low, high = found or (None, None)
     if low is None or high is None:
         return "–"
-    return f"[{number(low, language)}{'; ' if language == 'it' else ', '}{number(high, language)}]"
+    return f"[{number(low, language)}; {number(high, language)}]"
 
 
 def p_value(p: float | None, language: str) -> str:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import queue
+import re
 import signal
 import threading
+import warnings
+import zipfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.accounts import User
 from ita_med.leaderboard.check import Checked, check
-from ita_med.leaderboard.submission import read_zip
+from ita_med.leaderboard.submission import MAX_FILES, read_zip
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+PREDICTIONS = re.compile(r"ita_med_[a-z0-9_]+\.jsonl")
 ZIP_TYPES = ("application/zip", "application/octet-stream", "application/x-zip-compressed")
 
 
@@ -56,7 +62,7 @@ async def read_body(request: Request, most: int) -> bytes:
 
 
 async def read_upload(request: Request, most: int) -> bytes:
-    """The zip, sent as the body or as the field "file" of a form."""
+    """The zip, sent as the body or as the field "file" of a form; a form with loose files is made into a zip."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ZIP_TYPES:
         return await read_body(request, most)
@@ -67,16 +73,30 @@ async def read_upload(request: Request, most: int) -> bytes:
 
     body = limited(request, most + 10_000)
     try:
-        form = await MultiPartParser(request.headers, body, max_files=1, max_fields=0).parse()
+        form = await MultiPartParser(request.headers, body, max_files=MAX_FILES, max_fields=0).parse()
     except (MultiPartException, KeyError, ValueError) as error:
         raise WrongType from error
     try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
+        files = [file for name, file in form.multi_items() if name == "file" and isinstance(file, UploadFile)]
+        if len(files) != len(form.multi_items()) or not files:
             raise WrongType
-        return await file.read()
+        contents = [(file.filename or "", await file.read()) for file in files]
     finally:
         await form.close()
+    if len(contents) == 1 and (contents[0][1].startswith(b"PK") or contents[0][0].lower().endswith(".zip")):
+        return contents[0][1]
+    return await run_in_threadpool(packed, contents)
+
+
+def packed(files: list[tuple[str, bytes]]) -> bytes:
+    """Loose files as a zip, which is checked like any other; predictions without their folder are put into it."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as opened:
+        warnings.simplefilter("ignore")  # a name that comes twice is a problem that the checker tells
+        for name, content in files:
+            loose = PREDICTIONS.fullmatch(name)
+            opened.writestr(zipfile.ZipInfo(f"predictions/{name}" if loose else name or "?"), content)
+    return buffer.getvalue()
 
 
 def check_zip(upload: bytes, mirror: str | None) -> Checked:

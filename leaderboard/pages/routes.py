@@ -12,10 +12,13 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import store
+from ita_med.leaderboard import api_compare, store
 from ita_med.leaderboard.answers import Problem
+from ita_med.leaderboard.api import spend
 from ita_med.leaderboard.app import State
-from ita_med.leaderboard.pages import filters, ranking, shell
+from ita_med.leaderboard.comparing import Compared
+from ita_med.leaderboard.documents import DocumentsCompared
+from ita_med.leaderboard.pages import compare, figures, filters, ranking, shell, submit
 from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of
 from ita_med.leaderboard.ranking import Ranking
 from ita_med.tasks.report import reference
@@ -50,12 +53,47 @@ def _ranking(state: State, part: str, scale: str, version: str) -> Ranking:
     return state.board.ranking(part, scale, synthetic=state.synthetic, version=version)
 
 
+def figures_page(state: State, site: Site, query: QueryParams) -> Page:
+    return figures.page(site, *_view(state, site, filters.read(query)))
+
+
+def compare_page(state: State, site: Site, query: QueryParams) -> Page:
+    chosen = compare.read(query)
+    rows = _ranking(state, "all", "raw", chosen.version).rows
+    found: Compared | None = None
+    documents: DocumentsCompared | compare.Refused | None = None
+    if len(chosen.systems) > 1:
+        try:
+            found = api_compare.compared(state, chosen.listed, chosen.version)
+        except Problem as problem:
+            return compare.page(site, rows, chosen, compare.Refused(problem.detail))
+        if chosen.task:
+            try:
+                documents = api_compare.documents_of(state, chosen.pair, chosen.task, chosen.version)
+            except Problem as problem:
+                documents = compare.Refused(problem.detail)
+    return compare.page(site, rows, chosen, found, documents)
+
+
+def submit_page(state: State, site: Site, query: QueryParams) -> Page:
+    return submit.page(site, state.settings)
+
+
 PAGES: dict[str, Callable[[State, Site, QueryParams], Page]] = {
     "ranking": ranking_page,
+    "figures": figures_page,
+    "compare": compare_page,
+    "submit": submit_page,
 }
 """Each page of the board, made from the state, the language and the address's query."""
-CACHED = {"ranking": filters.read}
+CACHED: dict[str, Callable[[QueryParams], object]] = {
+    "ranking": filters.read, "figures": filters.read, "compare": compare.read,
+}  # fmt: skip
 """Pages that depend on nothing but the board's results and on what this reads from the query."""
+
+
+COSTLY = ("compare",)
+"""Pages that take a second to make: each new one counts against the reader's address."""
 
 
 def site_of(state: State, language: str) -> Site:
@@ -74,6 +112,8 @@ def _page(language: str, name: str) -> Callable[[Request], Response]:
 
         if name in CACHED:
             key = (state.board.stamp(), "page", language, name, repr(CACHED[name](request.query_params)))
+            if name in COSTLY and not state.cache.known(*key):
+                spend(state, request)
             return state.cache.content(request, make, HTML, headers, *key)
         made = PAGES[name](state, site, request.query_params)
         body = document(site, made, framed)

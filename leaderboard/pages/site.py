@@ -23,7 +23,7 @@ from ita_med.tasks.report.rows import COLUMNS
 WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
 FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}
 LANGUAGES = {"it": "Italiano", "en": "English"}
-MENU = ("ranking", "compare", "tasks", "submit", "queue", "method", "about")
+MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
 NONE = "–"
 REPOSITORY = "https://github.com/ita-med/ita-med"

@@ -141,6 +141,6 @@ def test_italian_is_written_as_italian() -> None:
     found = figures.parameters(BOARD, "it")
     assert found.table[1][3:6] == ["8B", "60,0", "[58,5; 61,5]"]
     assert figures.p_value(0.0004, "it") == "<0,001"
-    assert figures.signed(-1.25, "it") == "-1,2"
+    assert figures.signed(-1.25, "it") == "−1,2"
     assert set(figures.TEXTS["it"]) == set(figures.TEXTS["en"])
     assert [figures.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]

@@ -104,7 +104,6 @@
       results.removeAttribute("aria-busy");
       sortAgain();
       showChosen();
-      lookForFigures();
     } catch (error) {
       if (error.name === "AbortError") return;
       results.removeAttribute("aria-busy");
@@ -162,7 +161,7 @@
     }
   });
 
-  // --- figures: <div class="plot" data-figure="address of the figure's JSON">, drawn when they come into view
+  // --- figures: drawn by the server; a button loads plotly and puts the interactive one in place of the drawing
 
   let library = null;
   const plotly = () => {
@@ -178,35 +177,33 @@
   const coloured = (layout) => {
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
-    const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
-    const found = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { ...layout.font, color: ink } };
+    const axis = { gridcolor: line, linecolor: line };
+    const found = { ...layout, font: { ...layout.font, color: ink } };
     for (const name of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(name)) found[name] = { ...layout[name], ...axis };
     }
     return found;
   };
-  const draw = async (place) => {
-    const answer = await fetch(place.dataset.figure);
-    if (!answer.ok) return;
+  const draw = async (button) => {
+    const answer = await fetch(button.dataset.figure);
+    if (!answer.ok) throw new Error(answer.status);
     const figure = await answer.json();
     const library = await plotly();
-    const show = () => library.react(place, figure.data, coloured(figure.layout || {}), { displaylogo: false, responsive: true });
+    const place = $(".drawing", button.closest("figure"));
+    place.replaceChildren();
+    const show = () => library.react(place, figure.data, coloured(figure.layout), figure.config);
     await show();
+    button.remove();
     document.addEventListener("themechange", show);
   };
-  const watcher = "IntersectionObserver" in window && new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      watcher.unobserve(entry.target);
-      draw(entry.target).catch(() => entry.target.classList.add("failed"));
-    }
-  }, { rootMargin: "200px" });
-  const lookForFigures = () => {
-    if (watcher) for (const place of $$(".plot[data-figure]:not(.js-plotly-plot)")) watcher.observe(place);
-  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.live");
+    if (!button || button.disabled) return;
+    button.disabled = true;
+    draw(button).catch(() => { button.disabled = false; });
+  });
 
   // A plain form or a page from the back-forward cache may come with filled fields.
   keepQuery();
   showChosen();
-  lookForFigures();
 })();
