@@ -150,10 +150,8 @@ def estimate(recipe: Recipe, tokens: int, *, counted: bool, rows: int | None, pr
 def memory(recipe: Recipe, model: Size) -> dict[str, float]:
     """GiB by what holds it, for one process that shares nothing with others."""
     small = recipe.lora is not None and recipe.model.dtype == "bfloat16" and has_gpu()
-    packed = recipe.train.packing != "none"
-    in_batch = recipe.data.max_length * (
-        1 if packed and "flash" not in recipe.model.attention else recipe.train.batch_size
-    )
+    one_by_one = recipe.train.packing != "none" and not has_gpu()
+    in_batch = recipe.data.max_length * (1 if one_by_one else recipe.train.batch_size)
     per_token = 34 * model.hidden * (1 if has_gpu() else 2)
     stored = 2 * model.hidden * model.layers * (1 if has_gpu() else 2)
     checkpointing = recipe.train.gradient_checkpointing and has_gpu()

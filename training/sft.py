@@ -71,29 +71,13 @@ def train(
 
     dataset: `input_ids` and `labels`. max_steps: needed where the data set is streamed, whose length nobody knows.
     """
-    quiet()
-    from transformers import PrinterCallback
-    from transformers.utils import logging
-    from trl import SFTConfig, SFTTrainer
-
-    if not sys.stderr.isatty():
-        logging.disable_progress_bar()
-    _score_answers_only()
-    args = SFTConfig(**settings(recipe, out, max_steps=max_steps))
+    trainer = make(recipe, dataset, tokenizer, out, max_steps=max_steps)
+    args, model = trainer.args, trainer.model
     checkpoint = runs.last_checkpoint(out, args.world_size)
     args.distributed_state.wait_for_everyone()
     if args.process_index == 0:
         runs.drop_broken(out, checkpoint)
     args.distributed_state.wait_for_everyone()
-    trainer = SFTTrainer(
-        model=recipe.model.place,
-        args=args,
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        peft_config=lora(recipe),
-    )
-    trainer.remove_callback(PrinterCallback)
-    model: Any = trainer.model
     total = model.num_parameters()
     trainable = sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -110,16 +94,30 @@ def train(
     return Result(base, trainable, trainer.state.global_step, tokens, losses, resumed, args.world_size)
 
 
-def _score_answers_only() -> None:
-    """Compute the vocabulary's logits only where there are labels, on a CPU too.
+def make(
+    recipe: Recipe, dataset: Dataset | IterableDataset, tokenizer: Any, out: Path, *, max_steps: int | None = None
+) -> Any:
+    """The trainer of a recipe, a `ita_med.training.trainer.Trainer`, with its model loaded."""
+    quiet()
+    from transformers import PrinterCallback
+    from transformers.utils import logging
+    from trl import SFTConfig
 
-    TRL 1.16 does so on GPUs alone, since compilers of other devices want constant shapes. In fine-tuning most positions
-    are of prompts, and on a CPU the head is most of the work. The loss and its gradients are the same.
-    """
-    from trl.trainer import utils
+    from ita_med.training.trainer import Trainer, score_only_what_is_trained
 
-    if hasattr(utils, "_use_triton"):
-        utils._use_triton = lambda device: device.type in ("cpu", "cuda", "xpu")
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    score_only_what_is_trained()
+    trainer = Trainer(
+        model=recipe.model.place,
+        args=SFTConfig(**settings(recipe, out, max_steps=max_steps)),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=lora(recipe),
+        rows="flash" not in recipe.model.attention,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def sum_of_legs(counts: list[int]) -> int:
@@ -133,9 +131,8 @@ def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict
 
     t, gpu = recipe.train, torch.cuda.is_available()
     packed = t.packing != "none"
-    # packed rows of a batch are laid end to end; without flash attention every token would be held against every other
-    # of the batch, so the rows go one by one, and the loss is averaged over the same tokens
-    one_by_one = packed and "flash" not in recipe.model.attention
+    # a CPU is as fast with one packed row as with many, and needs a fraction of the memory; the loss is the same mean
+    one_by_one = packed and not gpu
     return {
         "output_dir": str(out / runs.CHECKPOINTS),
         "learning_rate": t.learning_rate,

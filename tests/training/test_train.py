@@ -233,9 +233,11 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
         rows = config.per_device_train_batch_size * config.gradient_accumulation_steps
         assert rows == recipe.train.batch_size * recipe.train.gradient_accumulation
         if config.packing:
-            assert config.per_device_train_batch_size == 1, "sdpa would hold all rows of a batch against each other"
+            assert config.per_device_train_batch_size == 1, "on a CPU a batch of packed rows only needs more memory"
     flash = r.load(r.find("qwen3/qwen3-1.7b-ft"), ["model.attention=flash_attention_2"])
-    assert sft.settings(flash, tmp_path)["per_device_train_batch_size"] == 16
+    with monkeypatch.context() as gpu:
+        gpu.setattr("torch.cuda.is_available", lambda: True)
+        assert sft.settings(flash, tmp_path)["per_device_train_batch_size"] == 16
     assert sft.weights_dtype(flash, gpu=True) == "bfloat16"
     assert sft.weights_dtype(r.load(r.find("qwen3/qwen3-1.7b-cpt")), gpu=True) == "float32"
     for able in (True, False):
@@ -252,6 +254,8 @@ def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypat
     from transformers import AutoModelForCausalLM
     from trl.trainer import utils
 
+    from ita_med.training import trainer
+
     ids = torch.arange(2, 62).reshape(2, 30)
     labels = ids.clone()
     labels[:, :22] = -100
@@ -260,7 +264,7 @@ def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypat
     for name in ("all", "labels"):
         monkeypatch.setattr(utils, "_use_triton", lambda device: False)
         if name == "labels":
-            sft._score_answers_only()
+            trainer.score_only_what_is_trained()
         model = AutoModelForCausalLM.from_pretrained(tiny("qwen3"))
         utils.add_fused_lm_head(model)
         rows: list[int] = []
