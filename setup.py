@@ -18,7 +18,7 @@ setup(
             for room in ("", "corpora/")
             for file in ("card.md", "SHA256SUMS", "counts.json", "sample/**")
         ],
-        "ita_med.tasks": ["lm_eval/*.yaml", "reference.toml"],
+        "ita_med.tasks": ["lm_eval/*.yaml", "reference.toml", "floors.json"],
         "lm_eval.tasks.ita_med": ["*.yaml"],
         "ita_med.training": ["recipes/*/*.yaml"],
         "ita_med.leaderboard.pages": ["templates/*.html", "static/*"],

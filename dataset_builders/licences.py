@@ -36,3 +36,24 @@ def address(licence: str) -> str:
         terms, _, version = known.removeprefix("cc-").rpartition("-")
         return f"https://creativecommons.org/licenses/{terms}/{version}/"
     return ADDRESSES.get(known, licence)
+
+
+OPEN = re.compile(r"(apache|mit\b|cc0|cc by|gfdl|public domain)", re.IGNORECASE)
+NO_DERIVATIVES = re.compile(r"\bnd\b|no.?deriv", re.IGNORECASE)
+GUESSED = re.compile(r"inferred|to be decided", re.IGNORECASE)
+
+
+def why_no_derivatives(licence: str) -> str:
+    """Why works derived from data under a licence may not be published, or "" if they may.
+
+    Of several statements (" / ") each that says something must allow it.
+    """
+    stated = [part for part in licence.replace("-", " ").split(" / ") if not part.lower().startswith("not stated")]
+    if not stated:
+        return "no licence is stated"
+    for part in stated:
+        if NO_DERIVATIVES.search(part):
+            return f"its licence forbids derived works ({licence})"
+        if GUESSED.search(part) or not OPEN.match(part):
+            return f"its licence does not clearly allow derived works ({licence})"
+    return ""

@@ -45,7 +45,7 @@ def tasks_page() -> str:
 
 
 def floors_page() -> str:
-    """docs/floors.md with its table written anew from docs/floors.json."""
+    """docs/floors.md with its table written anew from tasks/floors.json."""
     table = [["task", "", "random", "majority", "knn"]]
     for name, measured in task_cards.floors().items():
         cells = [f"{score:.1f} ± {error:.1f}" for score, error in measured.values()]

@@ -106,8 +106,8 @@ def _generation(task: catalogue.Task) -> str:
 
 
 def floors() -> dict[str, dict[str, list[float]]]:
-    """Task -> floor -> [score, standard error] in points, measured on the real data (docs/floors.json)."""
-    found: dict[str, dict[str, list[float]]] = json.loads((DOCS / "floors.json").read_text("utf-8"))
+    """Task -> floor -> [score, standard error] in points, measured on the real data (tasks/floors.json)."""
+    found: dict[str, dict[str, list[float]]] = json.loads((DOCS.parent / "tasks" / "floors.json").read_text("utf-8"))
     return found
 
 

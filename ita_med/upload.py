@@ -171,10 +171,12 @@ def _differs(local: Path | bytes, there: Any) -> bool:
 
     if _size(local) != there.size:
         return True
-    content = local if isinstance(local, bytes) else local.read_bytes()
     if there.lfs is None:
-        return git_hash(content) != there.blob_id
-    return hashlib.sha256(content).hexdigest() != there.lfs.sha256
+        return git_hash(local if isinstance(local, bytes) else local.read_bytes()) != there.blob_id
+    if isinstance(local, bytes):
+        return hashlib.sha256(local).hexdigest() != there.lfs.sha256
+    with local.open("rb") as file:  # weights may be larger than the memory
+        return hashlib.file_digest(file, "sha256").hexdigest() != there.lfs.sha256
 
 
 def _tagged(api: HfApi, change: Change, kind: str, tag: str) -> bool:

@@ -140,4 +140,41 @@ def _print_result(manifest: dict[str, Any], out: Path) -> None:
     typer.echo(f"Written to {out}")
 
 
-TOP_LEVEL: dict[str, Callable[..., None]] = {"train": train}
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run of ita-med train.", metavar="RUN")],
+    to: Annotated[str, typer.Option(help="Repository on the Hub: ORG/NAME.")],
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="Submission folders of the model, its base or the floors, for the card. May be repeated."),
+    ] = None,
+    mirror: Mirror = None,
+    weights: Annotated[str, typer.Option(help="all, adapter or merged.")] = "all",
+    base: Annotated[
+        str | None, typer.Option(help="Hub id of the run that this one started from, where that was a folder.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create a private repository.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be committed, and the card.")] = False,
+    allow_synthetic: Annotated[
+        bool, typer.Option("--allow-synthetic", help="Publish a run on the synthetic sample, marked as such.")
+    ] = False,
+    permitted: Annotated[
+        list[str] | None,
+        typer.Option(help="Data whose owners permit you to publish, where their licence does not. May be repeated."),
+    ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="Data set on the Hub for which .eval_results are entered.")
+    ] = None,
+) -> None:
+    """Publish a trained model on the Hugging Face Hub, with a card, as far as the licences of its data allow."""
+    from ita_med.training import publish as publishing
+
+    done = publishing.publish(
+        run, to, results or [], mirror=mirror, weights=weights, base=base, private=private, dry_run=dry_run,
+        allow_synthetic=allow_synthetic, permitted=permitted or [], benchmark=benchmark or publishing.BENCHMARK,
+    )  # fmt: skip
+    if dry_run:
+        typer.echo(done.card)
+    typer.echo("\n".join(publishing.summary(done, dry_run)))
+
+
+TOP_LEVEL: dict[str, Callable[..., None]] = {"train": train, "publish": publish}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
 COMMERCIAL = {"apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
 """Licences, as the Hub calls them, that clearly allow commercial use; of a corpus each text brings its own."""
+MADE_BY = ("name", "method", "fingerprint", "base", "tasks", "corpora", "licences")
+"""What the manifest of a run says of the run before it."""
 PACKAGES = ("trl", "transformers", "peft", "accelerate", "torch", "tokenizers", "datasets", "numpy")
 
 
@@ -56,7 +58,7 @@ def base(recipe: Recipe) -> dict[str, Any]:
     found: dict[str, Any] = {"model": recipe.model.public_name, "revision": recipe.model.revision}
     if (folder / FINISHED).is_file():
         made = json.loads((folder / FINISHED).read_text("utf-8"))
-        found["made_by"] = {key: made.get(key) for key in ("name", "method", "base", "tasks", "corpora", "licences")}
+        found["made_by"] = {key: made.get(key) for key in MADE_BY}
     elif not folder.is_dir():
         from huggingface_hub import try_to_load_from_cache
 
@@ -138,7 +140,8 @@ def licences(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     for name, of_one in counts.items():
         if "licences" in of_one:
             free = all(_clearly_commercial(licence) for licence in of_one["licences"])
-            found[name] = {"dataset": name, "licence": ", ".join(of_one["licences"]), "commercial": free}
+            licence, from_ = ", ".join(of_one["licences"]), of_one["sources"]
+            found[name] = {"dataset": name, "licence": licence, "commercial": free, "sources": from_}
         else:
             found[of_one["dataset"]] = {key: of_one[key] for key in ("dataset", "licence", "commercial")}
     return list(found.values())
