@@ -209,7 +209,7 @@ def ranking(
 ) -> Response:
     """The board: ranked systems in tie groups, then partial ones, floors, and rows of other gold data."""
     found = ranking_of(state, part, scale, version)
-    return state.cache.answer(request, lambda: asdict(found), found.stamp, "ranking", part, scale, version)
+    return state.cache.answer(request, lambda: found, found.stamp, "ranking", part, scale, version)
 
 
 def ranking_of(state: State, part: str = "all", scale: str = "raw", version: str = BENCHMARK_VERSION) -> Ranking:
@@ -225,9 +225,7 @@ def system(request: Request, state: Board, id: Number, version: Version = BENCHM
     found = ranking_of(state, version=version)
     if all(row.id != id for row in found.rows):
         raise Problem("No such system", 404)
-    return state.cache.answer(
-        request, lambda: asdict(_system(state, found, id)), found.stamp, "system", str(id), version
-    )
+    return state.cache.answer(request, lambda: _system(state, found, id), found.stamp, "system", str(id), version)
 
 
 def _system(state: State, found: Ranking, number: int) -> System:
@@ -278,7 +276,7 @@ def _tasks(found: Ranking) -> list[dict[str, Any]]:
 @router.get("/api/v1/reference", response_model=Reference)
 def published(request: Request, state: Board) -> Response:
     """The table of the paper: shown beside the board, never ranked or averaged with it."""
-    return state.cache.answer(request, lambda: asdict(reference.load()), state.board.stamp(), "reference")
+    return state.cache.answer(request, lambda: reference.load(), state.board.stamp(), "reference")
 
 
 @router.get("/api/v1/queue", response_model=list[Job])

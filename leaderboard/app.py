@@ -55,7 +55,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         engine,
         mirror,
         settings,
-        Board(engine),
+        Board(engine, settings.patience),
         Checkers(mirror, settings.check_processes, settings.check_seconds),
         RateLimit(settings.user_per_minute),
         RateLimit(settings.address_per_minute),
@@ -65,6 +65,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         state.checkers.close()
+        state.board.close()
 
     app = FastAPI(
         title="ita-med leaderboard",

@@ -105,7 +105,9 @@ def serve(
 
         mirror = sources.EMBEDDED
         seed(engine)
-    settings = Settings(quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers)
+    settings = Settings(
+        quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1
+    )
     run_server(engine, mirror, settings, host, port)
 
 

@@ -21,7 +21,8 @@ MAX_COUNTERS = 20_000
 class Settings:
     """quota: accepted submissions of a user per day (UTC); *_per_minute: requests that cost work (all POSTs, and
     comparisons that are not cached); check_processes: 0 checks uploads inside the server's own process;
-    queue: jobs that a submitter may have waiting."""
+    queue: jobs that a submitter may have waiting; patience: seconds that a reader waits for a ranking that is being
+    computed anew before getting the last one."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     check_seconds: float = 120.0
@@ -30,6 +31,7 @@ class Settings:
     user_per_minute: int = 30
     address_per_minute: int = 60
     queue: int = 3
+    patience: float = 60.0
 
 
 @dataclass

@@ -7,8 +7,10 @@ a system and task depend on nothing else: they are kept in memory, and a new sub
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +32,9 @@ FLOOR = "random"
 ALPHA = 0.05
 KINDS = ("ranked", "partial", "floor", "other data")
 Interval = tuple[float, float]
+View = tuple[str, str, bool, str]
+"""part, scale, synthetic, version"""
+MOST_VIEWS = 24
 
 
 @dataclass
@@ -128,13 +133,20 @@ def tie_groups(scores: Array, resampled: Array, alpha: float = ALPHA) -> tuple[l
 
 
 class Board:
-    """Rankings of one database, computed when it has changed and kept until then; safe among threads."""
+    """Rankings of one database, computed when it has changed and kept until then; safe among threads.
 
-    def __init__(self, engine: Engine) -> None:
+    patience: seconds that a reader waits for a newer view before getting the last one, which is at most one computation
+    old; where there is none yet, the reader waits for it.
+    """
+
+    def __init__(self, engine: Engine, patience: float = 60.0) -> None:
         self.engine = engine
+        self.patience = patience
         self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, "ranking")
         self._resampled: dict[tuple[int, str], Array] = {}
-        self._views: dict[tuple[str, ...], Ranking] = {}
+        self._views: dict[View, Ranking] = {}
+        self._running: dict[View, Future[Ranking]] = {}
 
     def stamp(self) -> str:
         with self.engine.connect() as connection:
@@ -146,16 +158,40 @@ class Board:
         """The board of one version; an ItaMedError where there is no random floor to normalise against."""
         if part not in PARTS or scale not in SCALES:
             raise ItaMedError(f"a ranking is of {', '.join(PARTS)}, and {' or '.join(SCALES)}")
+        view = part, scale, synthetic, version
         stamp = self.stamp()
-        key = (stamp, part, scale, str(synthetic), version)
-        found = self._views.get(key)
-        if found is None:
-            with self._lock:
-                found = self._views.get(key)
-                if found is None:
-                    found = self._compute(stamp, part, scale, synthetic, version)
-                    self._views = {k: v for k, v in self._views.items() if k[0] == stamp} | {key: found}
+        last = self._views.get(view)
+        if last is not None and last.stamp == stamp:
+            return last
+        until = time.monotonic() + self.patience
+        found = last
+        for _ in range(2):  # one that is being computed may have begun before the change, the next one has not
+            try:
+                found = self._newer(view).result(max(0.0, until - time.monotonic()) if last else None)
+            except TimeoutError:
+                break
+            if found.stamp == stamp:
+                break
+        assert found is not None
         return found
+
+    def _newer(self, view: View) -> Future[Ranking]:
+        """The view as it is being computed, once for all who wait for it."""
+        with self._lock:
+            if view not in self._running or self._running[view].done():
+                self._running[view] = self._worker.submit(self._update, view)
+            return self._running[view]
+
+    def _update(self, view: View) -> Ranking:
+        found = self._compute(self.stamp(), *view)
+        kept = {k: v for k, v in self._views.items() if k != view}
+        self._views = dict(list(kept.items())[-MOST_VIEWS + 1 :]) | {view: found}
+        with self._lock:
+            self._running = {k: future for k, future in self._running.items() if k != view and not future.done()}
+        return found
+
+    def close(self) -> None:
+        self._worker.shutdown(wait=True, cancel_futures=True)
 
     def _compute(self, stamp: str, part: str, scale: str, synthetic: bool, version: str) -> Ranking:
         with self.engine.begin() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import os
 import queue
 import re
 import signal
@@ -173,8 +174,9 @@ class Checkers:
 
 
 def _serve(pipe: Pipe, mirror: str | None) -> None:
-    """The checking process: ends when the server's end of the pipe is gone."""
+    """The checking process: ends when the server's end of the pipe is gone. Readers go before it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(10)
     while True:
         try:
             upload = pipe.recv_bytes()

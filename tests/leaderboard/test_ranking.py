@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,42 @@ def test_a_view_is_computed_once_until_the_board_changes(board: Board, engine: E
     assert len(board.ranking().rows) == len(first.rows) + 1
     fresh = Board(engine).ranking()
     assert fresh == board.ranking(), "what was resampled before equals what is resampled now"
+
+
+def test_a_reader_without_patience_gets_the_last_view_meanwhile(
+    engine: Engine, user: accounts.User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty, go, begun = Board(engine, patience=0.0), Event(), Event()
+    system(engine, user, "first", 0.6)
+    first = hasty.ranking()
+    compute = Board._compute
+
+    def slow(*given: Any) -> Ranking:
+        begun.set()
+        assert go.wait(30)
+        return compute(*given)
+
+    monkeypatch.setattr(Board, "_compute", slow)
+    system(engine, user, "second", 0.7)
+    assert hasty.ranking() is hasty.ranking() is first
+    assert begun.wait(30)
+    system(engine, user, "third", 0.8)  # after the computation began: its view is older than this
+    patient = Thread(target=lambda: seen.append(len(hasty.ranking().rows)))
+    seen: list[int] = []
+    hasty.patience = 30.0
+    patient.start()
+    go.set()
+    patient.join(30)
+    assert seen == [3]
+    hasty.close()
+
+
+def test_views_of_versions_that_nobody_has_do_not_pile_up(engine: Engine) -> None:
+    board = Board(engine)
+    for n in range(60):
+        assert board.ranking(version=f"9.{n}").rows == []
+    assert len(board._views) <= 24
+    assert board._running == {}
 
 
 def test_an_empty_board_is_no_error(engine: Engine) -> None:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import argon2
 import numpy as np
 import pytest
 from sqlalchemy import Engine, func, select
@@ -165,3 +166,33 @@ def test_odd_user_names_are_refused(engine: Engine, name: str) -> None:
 def test_a_user_name_is_taken_once(engine: Engine, user: accounts.User) -> None:
     with store.writing(engine) as connection, pytest.raises(ItaMedError, match="already"):
         accounts.add_user(connection, user.name)
+
+
+def test_every_well_formed_token_costs_one_verification(
+    engine: Engine, user: accounts.User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So an unknown token takes as long as a known one with a wrong secret."""
+    good = token(engine, user)
+    verified: list[str] = []
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", lambda self, kept, secret: verified.append(kept) or _wrong())
+    unknown, wrong = f"itamed_{'0' * 12}_{'A' * 43}", good[:-43] + "A" * 43
+    with engine.begin() as connection:
+        assert accounts.authenticate(connection, unknown) is accounts.authenticate(connection, wrong) is None
+        assert accounts.authenticate(connection, "nonsense") is None
+    assert [one.startswith("$argon2id$v=19$m=65536,t=3,p=4$") for one in verified] == [True, True]
+    assert verified[0] == accounts.NOBODY != verified[1]
+
+
+def _wrong() -> None:
+    raise argon2.exceptions.VerifyMismatchError
+
+
+def test_a_remembered_token_is_still_read_anew(engine: Engine, user: accounts.User) -> None:
+    good = token(engine, user)
+    with store.writing(engine) as connection:
+        assert accounts.authenticate(connection, good) == accounts.authenticate(connection, good) == user
+        connection.execute(t.users.update().values(role="maintainer"))
+        assert accounts.authenticate(connection, good) == accounts.User(user.id, user.name, "maintainer")
+        accounts.revoke_token(connection, good.split("_")[1])
+        assert accounts.authenticate(connection, good) is None
+    assert all(good.split("_", 2)[2].encode() not in digest for digest in accounts._known)
