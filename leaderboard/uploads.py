@@ -176,7 +176,7 @@ class Checkers:
 def _serve(pipe: Pipe, mirror: str | None) -> None:
     """The checking process: ends when the server's end of the pipe is gone. Readers go before it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(10)
+    os.nice(5)
     while True:
         try:
             upload = pipe.recv_bytes()
