@@ -7,6 +7,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 """An answer that sets one of these itself keeps its own (pages need scripts, data do not)."""
-MOST_CACHED = 256
+MOST_CACHED_BYTES = 64 * 2**20
 Message = MutableMapping[str, Any]
 
 
@@ -51,16 +52,21 @@ class Problem(Exception):
 
 @dataclass
 class Cache:
-    """Answers by key, compressed; those of an older state of the board are dropped."""
+    """Answers by key, compressed; the least used ones are dropped beyond `most` bytes. Each is made once, however many
+    ask for it at the same time."""
 
-    _kept: dict[tuple[str, ...], tuple[str, bytes]] = field(default_factory=dict)
+    most: int = MOST_CACHED_BYTES
+    _kept: OrderedDict[tuple[str, ...], tuple[str, bytes]] = field(default_factory=OrderedDict)
+    _making: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict)
+    _size: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def known(self, *key: str) -> bool:
         return key in self._kept
 
     def answer(self, request: Request, make: Callable[[], Any], *key: str) -> Response:
-        """The value of `make` as JSON, made once for each key; key[0] is the state of the board."""
+        """The value of `make` as JSON, made once for each key; key[0] is the state of the board: the stamp of the
+        ranking that the answer is made from."""
         return self.content(
             request, lambda: orjson.dumps(make(), option=orjson.OPT_SERIALIZE_NUMPY), "application/json", {}, *key
         )
@@ -69,20 +75,42 @@ class Cache:
         self, request: Request, make: Callable[[], bytes], media_type: str, headers: dict[str, str], *key: str
     ) -> Response:
         """The same for bytes of any type. 304 where the reader has them already."""
-        found = self._kept.get(key)
-        if found is None:
-            body = make()
-            found = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', gzip.compress(body, 6)
-            with self._lock:
-                same = {k: v for k, v in self._kept.items() if k[0] == key[0]}
-                self._kept = (same if len(same) < MOST_CACHED else {}) | {key: found}
-        etag, packed = found
+        etag, packed = self._get(key) or self._made(key, make)
         headers = {"cache-control": "no-cache"} | headers | {"etag": etag, "vary": "accept-encoding"}
         if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
             return Response(status_code=304, headers=headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(packed, headers=headers | {"content-encoding": "gzip"}, media_type=media_type)
         return Response(gzip.decompress(packed), headers=headers, media_type=media_type)
+
+    def _get(self, key: tuple[str, ...]) -> tuple[str, bytes] | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _made(self, key: tuple[str, ...], make: Callable[[], bytes]) -> tuple[str, bytes]:
+        with self._lock:
+            mine = self._making.setdefault(key, threading.Lock())
+        with mine:
+            if found := self._get(key):  # another reader's thread has made it
+                return found
+            try:
+                body = make()
+                made = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', gzip.compress(body, 6)
+                self._keep(key, made)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return made
+
+    def _keep(self, key: tuple[str, ...], made: tuple[str, bytes]) -> None:
+        with self._lock:
+            before = self._kept.pop(key, ("", b""))
+            self._kept[key] = made
+            self._size += len(made[1]) - len(before[1])
+            while self._size > self.most and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1][1])
 
 
 @dataclass

@@ -212,9 +212,11 @@ def ranking(
     return state.cache.answer(request, lambda: found, found.stamp, "ranking", part, scale, version)
 
 
-def ranking_of(state: State, part: str = "all", scale: str = "raw", version: str = BENCHMARK_VERSION) -> Ranking:
+def ranking_of(
+    state: State, part: str = "all", scale: str = "raw", version: str = BENCHMARK_VERSION, *, fresh: bool = False
+) -> Ranking:
     try:
-        return state.board.ranking(part, scale, synthetic=state.synthetic, version=version)
+        return state.board.ranking(part, scale, synthetic=state.synthetic, version=version, fresh=fresh)
     except ItaMedError as error:
         raise Problem("No such ranking", 409, str(error)) from error
 
@@ -223,6 +225,8 @@ def ranking_of(state: State, part: str = "all", scale: str = "raw", version: str
 def system(request: Request, state: Board, id: Number, version: Version = BENCHMARK_VERSION) -> Response:
     """One row with its metrics, its command and versions, and its history."""
     found = ranking_of(state, version=version)
+    if all(row.id != id for row in found.rows):
+        found = ranking_of(state, version=version, fresh=True)  # it may have come a moment ago
     if all(row.id != id for row in found.rows):
         raise Problem("No such system", 404)
     return state.cache.answer(request, lambda: _system(state, found, id), found.stamp, "system", str(id), version)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,11 +133,19 @@ def tie_groups(scores: Array, resampled: Array, alpha: float = ALPHA) -> tuple[l
     return order, groups
 
 
+@dataclass
+class Shown:
+    """What readers see: views of one state of the database, all replaced at once; stamp: of that state."""
+
+    stamp: str = ""
+    views: dict[View, Ranking] = field(default_factory=dict)
+
+
 class Board:
     """Rankings of one database, computed when it has changed and kept until then; safe among threads.
 
-    patience: seconds that a reader waits for a newer view before getting the last one, which is at most one computation
-    old; where there is none yet, the reader waits for it.
+    patience: seconds that a reader waits for the newest state before getting the last one, which is at most one
+    computation old; a view that nobody has asked for lately is computed while its reader waits.
     """
 
     def __init__(self, engine: Engine, patience: float = 60.0) -> None:
@@ -145,50 +154,67 @@ class Board:
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1, "ranking")
         self._resampled: dict[tuple[int, str], Array] = {}
-        self._views: dict[View, Ranking] = {}
-        self._running: dict[View, Future[Ranking]] = {}
+        self._shown = Shown()
+        self._asked: set[View] = set()
+        self._running: Future[None] | None = None
 
     def stamp(self) -> str:
-        with self.engine.connect() as connection:
-            return store.stamp_of(connection)
+        """Names the state that readers see; what is made from it may be kept by this name."""
+        return self._newest().stamp
 
     def ranking(
-        self, part: str = "all", scale: str = "raw", *, synthetic: bool = False, version: str = BENCHMARK_VERSION
-    ) -> Ranking:
-        """The board of one version; an ItaMedError where there is no random floor to normalise against."""
+        self, part: str = "all", scale: str = "raw", *, synthetic: bool = False, version: str = BENCHMARK_VERSION,
+        fresh: bool = False,
+    ) -> Ranking:  # fmt: skip
+        """The board of one version; an ItaMedError where there is no random floor to normalise against.
+
+        fresh: wait for the newest state, however long it takes.
+        """
         if part not in PARTS or scale not in SCALES:
             raise ItaMedError(f"a ranking is of {', '.join(PARTS)}, and {' or '.join(SCALES)}")
         view = part, scale, synthetic, version
-        stamp = self.stamp()
-        last = self._views.get(view)
-        if last is not None and last.stamp == stamp:
-            return last
-        until = time.monotonic() + self.patience
-        found = last
-        for _ in range(2):  # one that is being computed may have begun before the change, the next one has not
+        with self._lock:
+            if len(self._asked) < MOST_VIEWS:
+                self._asked.add(view)
+        shown = self._newest(fresh)
+        return shown.views.get(view) or self._worker.submit(self._add, view, shown).result()
+
+    def _newest(self, fresh: bool = False) -> Shown:
+        """The newest state, or the last one where that takes longer than readers wait."""
+        with self.engine.connect() as connection:
+            stamp = store.stamp_of(connection)
+        until = None if fresh or not self._shown.stamp else time.monotonic() + self.patience
+        for _ in range(2):  # what is being computed may have begun before the change, what comes next has not
+            if self._shown.stamp == stamp:
+                break
+            with self._lock:
+                if self._running is None or self._running.done():
+                    self._running = self._worker.submit(self._update)
+                running = self._running
             try:
-                found = self._newer(view).result(max(0.0, until - time.monotonic()) if last else None)
+                running.result(until and max(0.0, until - time.monotonic()))
             except TimeoutError:
                 break
-            if found.stamp == stamp:
-                break
-        assert found is not None
-        return found
+        return self._shown
 
-    def _newer(self, view: View) -> Future[Ranking]:
-        """The view as it is being computed, once for all who wait for it."""
+    def _update(self) -> None:
+        """Show the newest state, with the views that were asked for since the last one."""
+        with self.engine.connect() as connection:
+            shown = Shown(store.stamp_of(connection))
         with self._lock:
-            if view not in self._running or self._running[view].done():
-                self._running[view] = self._worker.submit(self._update, view)
-            return self._running[view]
+            asked, self._asked = self._asked, set()
+        for view in asked:
+            with suppress(ItaMedError):
+                shown.views[view] = self._compute(shown.stamp, *view)
+        self._shown = shown
 
-    def _update(self, view: View) -> Ranking:
-        found = self._compute(self.stamp(), *view)
-        kept = {k: v for k, v in self._views.items() if k != view}
-        self._views = dict(list(kept.items())[-MOST_VIEWS + 1 :]) | {view: found}
-        with self._lock:
-            self._running = {k: future for k, future in self._running.items() if k != view and not future.done()}
-        return found
+    def _add(self, view: View, shown: Shown) -> Ranking:
+        if view not in shown.views:
+            found = self._compute(shown.stamp, *view)
+            if len(shown.views) >= MOST_VIEWS:
+                return found
+            shown.views[view] = found
+        return shown.views[view]
 
     def close(self) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
