@@ -130,7 +130,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 def one_round(
     engine: Engine, folder: Path, token: str, told: dict[str, int], drawn: random.Random, n: int, most: float
 ) -> None:
-    serve = ["-m", "ita_med.cli", "leaderboard", "serve", "--port", "0", "--mirror", "embedded", "--checkers", "2"]
+    serve = ["-m", "ita_med.cli", "leaderboard", "serve", "--port", "0", "--mirror", "embedded", "--checkers", "0"]
     server = started(engine, [*serve, "--posts", "1000000", "--quota", "1000000"])
     worker = started(engine, [str(folder / "worker.py"), str(folder), "0", str(SILENT)])
     try:
