@@ -110,6 +110,149 @@ def learning_curve(
     _go(values, out, mirror, lang, dry_run, drop_weights, json)
 
 
+@app.command("adaptation")
+def adaptation(
+    recipe: Annotated[str, typer.Argument(help="The recipe of fine-tuning; its model is adapted in every way.")],
+    cpt: Annotated[str | None, typer.Option(help="A recipe of continual pre-training of the same model.")] = None,
+    cpt_changes: Annotated[
+        list[str] | None, typer.Option("--set-cpt", help="Change a value of that recipe.", metavar="K=V")
+    ] = None,
+    methods: Annotated[str, typer.Option(help="Some of zero-shot,few-shot,constrained,both,ft,cpt,cpt-ft.")] = "",
+    out: Out = None,
+    tasks: Tasks = "",
+    seeds: Seeds = ALL_SEEDS,
+    shots: Shots = 4,
+    changes: Changes = None,
+    constrained: Constrained = False,
+    runs: Runs = None,
+    limit: Limit = None,
+    batch_size: Batch = "auto",
+    metric: Metric = "score",
+    lang: Lang = "en",
+    mirror: Mirror = None,
+    dry_run: DryRun = False,
+    drop_weights: Drop = False,
+    json: Json = False,
+) -> None:
+    """Zero-shot, few-shot, constrained, both, FT, CPT, CPT and FT of one model."""
+    values = {
+        "kind": "adaptation", "recipes": [recipe], "cpt": cpt, "cpt_changes": cpt_changes or [],
+        "methods": _split(methods), "tasks": _split(tasks), "seeds": _split(seeds), "shots": shots,
+        "changes": changes or [], "constrained": constrained, "runs": list(map(str, runs or [])), "limit": limit,
+        "batch_size": batch_size, "metric": metric,
+    }  # fmt: skip
+    _go(values, out, mirror, lang, dry_run, drop_weights, json)
+
+
+@app.command("small-vs-large")
+def small_vs_large(
+    recipes: Recipes = None,
+    large: Annotated[
+        list[Path] | None, typer.Option(help="Submission folder of a large model, prompted; may be repeated.")
+    ] = None,
+    runs: Runs = None,
+    out: Out = None,
+    tasks: Tasks = "",
+    sizes: Sizes = CURVE,
+    seeds: Seeds = ALL_SEEDS,
+    changes: Changes = None,
+    constrained: Constrained = False,
+    limit: Limit = None,
+    batch_size: Batch = "auto",
+    metric: Metric = "f1_macro",
+    lang: Lang = "en",
+    mirror: Mirror = None,
+    dry_run: DryRun = False,
+    drop_weights: Drop = False,
+    json: Json = False,
+) -> None:
+    """Small trained models by number of examples against large prompted ones, tasks by difficulty.
+
+    --run takes the finished runs of a learning curve (CURVE/runs/NAME), so that nothing is trained twice.
+    """
+    values = {
+        "kind": "small-vs-large", "recipes": recipes or [], "large": list(map(str, large or [])),
+        "runs": list(map(str, runs or [])), "tasks": _split(tasks), "sizes": _split(sizes), "seeds": _split(seeds),
+        "changes": changes or [], "constrained": constrained, "limit": limit, "batch_size": batch_size,
+        "metric": metric,
+    }  # fmt: skip
+    _go(values, out, mirror, lang, dry_run, drop_weights, json)
+
+
+@app.command("cost")
+def cost(
+    recipes: Recipes = None,
+    large: Annotated[
+        list[Path] | None, typer.Option(help="Submission folder of a large model, prompted; may be repeated.")
+    ] = None,
+    runs: Runs = None,
+    configs: Annotated[
+        list[str] | None,
+        typer.Option("--config", help="Where config.json and tokenizer of a run's model lie.", metavar="RUN=FOLDER"),
+    ] = None,
+    small_hour: Annotated[float, typer.Option(help="€ per hour of the small model's machine.")] = 0.0,
+    large_hour: Annotated[float, typer.Option(help="€ per hour of the large model's machine.")] = 0.0,
+    large_million_input: Annotated[float, typer.Option(help="€ per million tokens that an API reads.")] = 0.0,
+    large_million_output: Annotated[float, typer.Option(help="€ per million tokens that an API writes.")] = 0.0,
+    example: Annotated[float, typer.Option(help="€ of annotating one training example.")] = 0.0,
+    kwh: Annotated[float, typer.Option(help="€ per kWh, where energy was measured.")] = 0.0,
+    methods: Annotated[str, typer.Option(help="How the small model is prompted beside, e.g. few-shot,both.")] = "",
+    out: Out = None,
+    tasks: Tasks = "",
+    seeds: Seeds = "0",
+    shots: Shots = 4,
+    changes: Changes = None,
+    limit: Limit = None,
+    batch_size: Batch = "auto",
+    lang: Lang = "en",
+    mirror: Mirror = None,
+    dry_run: DryRun = False,
+    drop_weights: Drop = False,
+    json: Json = False,
+) -> None:
+    """FLOPs, time, energy and € of training a small model and of prompting; break-even number of documents."""
+    prices = {
+        "small_hour": small_hour, "large_hour": large_hour, "large_million_input": large_million_input,
+        "large_million_output": large_million_output, "example": example, "kwh": kwh,
+    }  # fmt: skip
+    values = {
+        "kind": "cost", "recipes": recipes or [], "large": list(map(str, large or [])),
+        "runs": list(map(str, runs or [])), "configs": configs or [], "prices": prices, "methods": _split(methods),
+        "tasks": _split(tasks), "seeds": _split(seeds), "shots": shots, "changes": changes or [], "limit": limit,
+        "batch_size": batch_size,
+    }  # fmt: skip
+    _go(values, out, mirror, lang, dry_run, drop_weights, json)
+
+
+@app.command("ood")
+def ood(
+    recipes: Recipes = None,
+    runs: Runs = None,
+    methods: Annotated[str, typer.Option(help="How the model is prompted beside, e.g. few-shot,both.")] = "",
+    out: Out = None,
+    tasks: Tasks = "",
+    seeds: Seeds = ALL_SEEDS,
+    shots: Shots = 4,
+    changes: Changes = None,
+    constrained: Constrained = False,
+    limit: Limit = None,
+    batch_size: Batch = "auto",
+    metric: Metric = "score",
+    lang: Lang = "en",
+    mirror: Mirror = None,
+    dry_run: DryRun = False,
+    drop_weights: Drop = False,
+    json: Json = False,
+) -> None:
+    """In distribution against out of distribution: drops with intervals, and whether systems drop differently."""
+    values = {
+        "kind": "ood", "recipes": recipes or [], "runs": list(map(str, runs or [])), "methods": _split(methods),
+        "tasks": _split(tasks), "seeds": _split(seeds), "shots": shots, "changes": changes or [],
+        "constrained": constrained, "limit": limit, "batch_size": batch_size, "metric": metric,
+    }  # fmt: skip
+    _go(values, out, mirror, lang, dry_run, drop_weights, json)
+
+
 @app.command("run")
 def run_file(
     file: Annotated[Path, typer.Argument(help="YAML file of a study: kind, recipes, sizes, seeds, …")],

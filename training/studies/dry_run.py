@@ -9,7 +9,6 @@ from ita_med.printing import aligned
 from ita_med.tasks.benchmark import TaskData
 from ita_med.training import estimate as estimates
 from ita_med.training import run as trainings
-from ita_med.training.recipe import Recipe
 from ita_med.training.studies import execute, flops, measured
 from ita_med.training.studies import study as studies
 from ita_med.training.studies.execute import Opened
@@ -90,7 +89,7 @@ def _asking(opened: Opened, cell: Cell) -> tuple[int, int, float | None]:
             work += (flops.generation(shape, lengths, answers) - flops.forward(shape, lengths, scored=0)) / DECODING
     seconds = None
     if shape is not None:
-        seconds = work / (_speed(recipe) * estimates.UTILISATION)
+        seconds = work / (estimates.matrix_speed(recipe.model.dtype != "float32")[0] * estimates.UTILISATION)
     return round(read), round(written), seconds
 
 
@@ -99,10 +98,6 @@ def _answers(data: TaskData, limit: int | None, tokenizer: Any) -> float:
     if tokenizer is None or not texts:
         return sum(map(len, texts)) / estimates.CHARACTERS_PER_TOKEN
     return float(sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]))
-
-
-def _speed(recipe: Recipe) -> float:
-    return estimates.matrix_speed()[0]
 
 
 def _measured(opened: Opened) -> dict[tuple[str, str], float]:

@@ -20,7 +20,8 @@ PLOTLY_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 @dataclass
 class Series:
     """x, y: the points, joined by a line if `line`. low, high: 95 % around y (`along` "y") or x ("x"), drawn as a band
-    for lines and as bars for points. dots: single values behind the means (x, y). look: which colour, dash and sign."""
+    for lines and as bars for points. dots: single values behind the means (x, y). look: which colour, dash and sign;
+    signs_every: a sign at each n-th point."""
 
     name: str
     x: list[float]
@@ -31,6 +32,7 @@ class Series:
     line: bool = True
     dots: list[tuple[float, float]] = field(default_factory=list)
     look: int = 0
+    signs_every: int = 1
 
 
 @dataclass
@@ -73,6 +75,10 @@ def as_html(figure: Figure) -> str:
     return PAGE.format(lang=figure.lang, title=escape(figure.title), body=body, caption=escape(figure.caption))
 
 
+def _mode(s: Series) -> str:
+    return "markers" if not s.line else "lines+markers" if s.signs_every == 1 else "lines"
+
+
 def _plotly(panel: Panel, figure: Figure) -> Any:
     import plotly.graph_objects as go
 
@@ -100,7 +106,7 @@ def _plotly(panel: Panel, figure: Figure) -> Any:
             }  # fmt: skip
             bars = {f"error_{s.along}": error}
         made.add_scatter(
-            x=s.x, y=s.y, name=escape(s.name), mode="lines+markers" if s.line else "markers", legendgroup=s.name,
+            x=s.x, y=s.y, name=escape(s.name), mode=_mode(s), legendgroup=s.name,
             line={"color": colour, "dash": PLOTLY_DASHES[s.look % len(PLOTLY_DASHES)]},
             marker={"color": colour, "size": 9, "symbol": PLOTLY_SIGNS[s.look % len(PLOTLY_SIGNS)]}, **bars,
         )  # fmt: skip

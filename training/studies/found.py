@@ -8,6 +8,7 @@ from typing import Any
 from ita_med import catalogue
 from ita_med.tasks.report.tables import Table
 from ita_med.training.studies.figure import Figure
+from ita_med.training.studies.scores import Scored
 
 WORDS = {
     "en": {
@@ -18,6 +19,8 @@ WORDS = {
         "adaptation": "Ways to adapt one model",
         "bars": "Bars: 95 % over evaluated documents (and seeds, where there are several).",
         "mean": "mean of family means",
+        "trained": "trained",
+        "prompted": "prompted",
         "small-vs-large": "Small and trained against large and prompted",
         "hard": "difficulty {value:.0f}",
         "large": "the large model does not depend on training examples; its band is 95 % over documents",
@@ -40,6 +43,8 @@ WORDS = {
         "adaptation": "Modi di adattare uno stesso modello",
         "bars": "Barre: 95 % sui documenti valutati (e sui semi, se più d'uno).",
         "mean": "media delle medie di famiglia",
+        "trained": "addestrato",
+        "prompted": "interrogato",
         "small-vs-large": "Piccolo e addestrato contro grande e interrogato",
         "hard": "difficoltà {value:.0f}",
         "large": "il modello grande non dipende dagli esempi; la sua fascia è il 95 % sui documenti",
@@ -76,3 +81,12 @@ def word(lang: str, key: str, **values: Any) -> str:
 def title_of(task: str, lang: str) -> str:
     """The catalogue's titles are Italian; in English a task goes by its id."""
     return catalogue.task(task).title if lang == "it" else task.removeprefix("ita_med_")
+
+
+def warnings(scored: Scored, lang: str) -> list[str]:
+    """What stands in every figure of such runs."""
+    kinds = {
+        "synthetic": any(run.row.synthetic for run in scored.runs),
+        "limited": any(r.row.limited for r in scored.runs),
+    }
+    return [word(lang, kind) for kind, there in kinds.items() if there]

@@ -9,6 +9,7 @@ from ita_med.tasks import requests
 from ita_med.tasks.benchmark import TaskData
 from ita_med.tasks.model import TEMPLATE_SETTINGS
 from ita_med.training import estimate as estimates
+from ita_med.training.data import IGNORED
 from ita_med.training.recipe import Recipe
 from ita_med.training.run import Plan as TrainingPlan
 from ita_med.training.studies import flops
@@ -51,10 +52,11 @@ def training(made: TrainingPlan, manifest: dict[str, Any], joules: dict[str, flo
     }
     if (model := shape(recipe)) is not None:
         seen, small = lengths.times(passes), adapter(recipe)
+        scored = _answered(made) * passes if made.tokens else None
         checkpointing = recipe.train.gradient_checkpointing and bool(manifest.get("hardware", {}).get("accelerators"))
         found["shape"] = model.as_dict()
-        found["flops"] = flops.training(model, seen, small, checkpointing=checkpointing)
-        found["flops_full"] = flops.training(model, seen, checkpointing=checkpointing)
+        found["flops"] = flops.training(model, seen, small, scored=scored, checkpointing=checkpointing)
+        found["flops_full"] = flops.training(model, seen, scored=scored, checkpointing=checkpointing)
     return found
 
 
@@ -64,6 +66,11 @@ def _row_lengths(made: TrainingPlan) -> Lengths:
         return Lengths.of(len(row["input_ids"]) for row in made.tokens)
     tokens, length = made.estimate.tokens, made.recipe.data.max_length
     return Lengths(tokens / length, tokens, float(tokens) * length)  # packed to sequences of max_length
+
+
+def _answered(made: TrainingPlan) -> int:
+    """Tokens of one pass that have labels: the head scores these alone."""
+    return sum(label != IGNORED for row in made.tokens or [] for label in row["labels"])
 
 
 def inference(

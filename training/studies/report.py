@@ -13,11 +13,17 @@ import orjson
 from ita_med.errors import ItaMedError
 from ita_med.tasks.report import as_csv, as_latex, as_markdown
 from ita_med.tasks.report.tables import once
-from ita_med.training.studies import figure, scores, show_curve, svg
+from ita_med.training.studies import figure, scores, show_adaptation, show_cost, show_curve, show_ood, show_sizes, svg
 from ita_med.training.studies.found import WORDS, Found
 from ita_med.training.studies.study import Study
 
-SHOW = {"learning-curve": show_curve.show}
+SHOW = {
+    "learning-curve": show_curve.show,
+    "adaptation": show_adaptation.show,
+    "small-vs-large": show_sizes.show,
+    "cost": show_cost.show,
+    "ood": show_ood.show,
+}
 
 
 def make(study: Study, out: Path, *, mirror: str | None = None, lang: str = "en") -> Found:

@@ -12,7 +12,7 @@ from ita_med.tasks.report.tables import NONE, Table, interval, number
 from ita_med.training.studies import curve
 from ita_med.training.studies.curve import Point
 from ita_med.training.studies.figure import Figure, Panel, Series
-from ita_med.training.studies.found import Found, title_of, word
+from ita_med.training.studies.found import Found, title_of, warnings, word
 from ita_med.training.studies.scores import Scored
 from ita_med.training.studies.study import ALL, Study
 
@@ -66,15 +66,6 @@ def show(scored: Scored, study: Study, lang: str) -> Found:
 
 def _caption(scored: Scored, lang: str) -> str:
     return " ".join([word(lang, "band"), *warnings(scored, lang)])
-
-
-def warnings(scored: Scored, lang: str) -> list[str]:
-    """What stands in every figure of such runs."""
-    kinds = (
-        ("synthetic", any(r.row.synthetic for r in scored.runs)),
-        ("limited", any(r.row.limited for r in scored.runs)),
-    )
-    return [word(lang, kind) for kind, there in kinds if there]
 
 
 def panel(of_task: dict[str, list[Point]], task: str, metric: str, lang: str, labels: Sequence[str]) -> Panel:

@@ -105,7 +105,7 @@ def _axis(
 
 def _steps(low: float, high: float) -> list[tuple[float, str]]:
     """Round numbers, about five."""
-    raw = (high - low) / 5
+    raw = (high - low) / 6
     size = 10 ** math.floor(math.log10(raw))
     step = next(size * m for m in (1, 2, 5, 10) if size * m >= raw)
     digits = max(0, -math.floor(math.log10(step)))
@@ -121,7 +121,13 @@ def _powers(low: float, high: float) -> list[tuple[float, str]]:
     for power in range(math.floor(low), math.ceil(high) + 1):
         if power % every == 0:
             found += [f * 10.0**power for f in factors if low <= math.log10(f * 10.0**power) <= high]
-    return [(v, f"{v:,.0f}" if 1 <= v < 1e5 else f"{v:.0e}".replace("e+0", "e").replace("e-0", "e-")) for v in found]
+    return [(v, _power(v)) for v in found]
+
+
+def _power(value: float) -> str:
+    if value >= 1e7 or value < 1e-3:
+        return f"{value:.0e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _band(s: Series, x: Scale, y: Scale) -> str:
@@ -145,7 +151,9 @@ def _series(s: Series, x: Scale, y: Scale) -> str:
         dash = DASHES[s.look % len(DASHES)]
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dashed}/>')
-    out += [_sign(s.look, x(a), y(b), colour) for a, b in zip(s.x, s.y, strict=True)]
+    out += [
+        _sign(s.look, x(a), y(b), colour) for a, b in zip(s.x[:: s.signs_every], s.y[:: s.signs_every], strict=True)
+    ]
     return "".join(out)
 
 
