@@ -17,11 +17,10 @@ site=$("$ENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib
 mkdir -p "$site/vllm-0.32.0+cpu.dist-info"
 printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' > "$site/vllm-0.32.0+cpu.dist-info/METADATA"
 
-# Answers were seen to differ from those of transformers in runs with prefix caching (vLLM's default), and to be equal
-# without: compare a few before you rely on it.
 cat <<TEXT
 Ready. A run, with the memory for the key/value cache in GB:
   VLLM_CPU_KVCACHE_SPACE=2 $ENV/bin/ita-med eval --model vllm \\
-    --model_args pretrained=MODEL,dtype=float32,enforce_eager=True,max_model_len=4096,enable_prefix_caching=False \\
+    --model_args pretrained=MODEL,dtype=float32,enforce_eager=True,max_model_len=8192 \\
     --num_fewshot 4 --out runs/vllm
+Where others use the cores too: VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1
 TEXT

@@ -163,6 +163,13 @@ def test_generation_stops_where_a_base_model_would_begin_the_next_example(task: 
         assert stop not in doc["target"]
 
 
+def test_answers_are_never_drawn(task: Any) -> None:
+    """Without `do_sample`, lm-eval leaves the temperature to vLLM, whose own is 1."""
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    assert normalize_gen_kwargs(dict(task.config.generation_kwargs))["temperature"] == 0.0
+
+
 # --- groups and the catalogue
 
 
