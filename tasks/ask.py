@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,19 @@ CHUNK = 512
 """Requests per call of a backend of lm-eval, which batches them itself and reports each answer as it comes."""
 SMALL_CHUNK = 32
 """The same for other models, which report answers at the end of a call."""
+Row = tuple[Request, Any]
+"""A request and its prompt's tokens, or None."""
+Cut = Callable[[Request], Iterator[list[Request]]]
+"""A request that does not fit -> ways to ask it in windows, the finest one first (see `windows.cuts`)."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Texts by request key, "" where the prompt was too long; and the keys of those."""
+    """Texts by request key; of prompts that did not fit, the keys of those asked in windows, with the requests of
+    these, and of those not asked at all."""
 
     answers: dict[str, Answer]
+    windows: dict[str, list[Request]]
     too_long: set[str]
 
 
@@ -37,30 +44,35 @@ def ask(
     *,
     max_length: int | None,
     processors: Processors | None = None,
+    cut: Cut | None = None,
 ) -> Asked:
     """Answers to all requests of this process's share; `advance(task, n)` is told of n documents that are done.
 
     max_length: tokens of prompt and answer that the model takes, None where only its server knows. A prompt that
-    leaves no room for `max_gen_toks` is not asked.
+    leaves no room for `max_gen_toks` is asked in windows, as `cut` makes them, or else not at all.
     """
     engine = Engine(lm, int(lm.batch_size), processors) if has_engine(lm) else None
+    in_windows: dict[str, list[Request]] = {}
     too_long: set[str] = set()
     for task, requests in by_task.items():
-        distinct = list({request.key: request for request in requests}.values())
-        tokens = tokenise(lm, [r.prompt for r in distinct]) if engine else _tokens(lm, distinct, max_length)
-        long = {r.key for r, t in zip(distinct, tokens, strict=True) if t and _too_long(r, len(t), max_length)}
-        too_long |= long
-        copies: dict[str, int] = {}
-        for request in requests:
-            copies[request.key] = copies.get(request.key, 0) + 1
-        advance(task, sum(copies[key] for key in long))
-        kept = [(r, t) for r, t in zip(distinct, tokens, strict=True) if r.key not in long]
+        copies = Counter(request.key for request in requests)
+        rows = _with_tokens(lm, engine, {request.key: request for request in requests}, max_length)
+        kept = [row for row in rows if _fits(row, max_length)]
+        for long in (request for request, tokens in rows if not _fits((request, tokens), max_length)):
+            found = _in_windows(lm, engine, cut(long) if cut else iter(()), max_length)
+            if found:
+                in_windows[long.key] = [request for request, _ in found]
+                kept += found
+            else:
+                too_long.add(long.key)
+            advance(task, copies[long.key])
+        kept = list({request.key: (request, tokens) for request, tokens in kept}.values())
         if not kept:
             continue
         answered = _by_engine(engine, kept, journal) if engine else _by_lm(lm, [r for r, _ in kept], journal)
         for key in answered:
             advance(task, copies[key])
-    return Asked(journal.answers, too_long)
+    return Asked(journal.answers, in_windows, too_long)
 
 
 def has_engine(lm: Any) -> bool:
@@ -68,15 +80,32 @@ def has_engine(lm: Any) -> bool:
     return hasattr(lm, "tok_batch_encode") and hasattr(lm, "_model_generate") and supports(lm)
 
 
-def _too_long(request: Request, tokens: int, max_length: int | None) -> bool:
-    return max_length is not None and tokens + int(request.kwargs["max_gen_toks"]) > max_length
+def _with_tokens(lm: Any, engine: Engine | None, requests: dict[str, Request], max_length: int | None) -> list[Row]:
+    """Requests with the tokens of their prompts where they matter and the model has a tokenizer; else with None."""
+    distinct = list(requests.values())
+    if engine:
+        return list(zip(distinct, tokenise(lm, [r.prompt for r in distinct]), strict=True))
+    return [(r, None if max_length is None else _encode(lm, r.prompt)) for r in distinct]
 
 
-def _tokens(lm: Any, requests: list[Request], max_length: int | None) -> list[Any]:
-    """The tokens of the prompts where they matter and the model has a tokenizer; else nothing."""
-    if max_length is None:
-        return [None] * len(requests)
-    return [_encode(lm, request.prompt) for request in requests]
+def _fits(row: Row, max_length: int | None) -> bool:
+    request, tokens = row
+    return not tokens or max_length is None or len(tokens) + int(request.kwargs["max_gen_toks"]) <= max_length
+
+
+def _in_windows(lm: Any, engine: Engine | None, ways: Iterator[list[Request]], max_length: int | None) -> list[Row]:
+    """The first way after the finest one whose windows all fit; the finest if no other does; [] if not even that."""
+    finest: list[Row] = []
+    for way in ways:
+        tokens = {r.key: t for r, t in _with_tokens(lm, engine, {r.key: r for r in way}, max_length)}
+        rows = [(request, tokens[request.key]) for request in way]
+        if all(_fits(row, max_length) for row in rows):
+            if finest:
+                return rows
+            finest = rows
+        elif not finest:
+            break
+    return finest
 
 
 def _encode(lm: Any, text: Any) -> Any:
@@ -88,7 +117,7 @@ def _encode(lm: Any, text: Any) -> Any:
         return None
 
 
-def _by_engine(engine: Engine, rows: list[tuple[Request, list[int]]], journal: Journal) -> Iterator[str]:
+def _by_engine(engine: Engine, rows: list[Row], journal: Journal) -> Iterator[str]:
     """Keys of answered requests. A group that is not wholly in the journal is generated again as a whole."""
     lm = engine.lm
     requests, tokens = [request for request, _ in rows], [tokens for _, tokens in rows]
@@ -176,14 +205,19 @@ def clean(raw: Any) -> str:
 
 
 def speed(requests: list[Request], asked: Asked) -> dict[str, Any]:
-    """Documents, distinct requests, prompts that were too long, seconds of the model, tokens that it wrote."""
+    """Documents, distinct requests, documents asked in windows, their windows, documents that were too long to be
+    asked, seconds of the model, tokens that it wrote."""
     keys = {request.key for request in requests}
-    answers = [asked.answers[key] for key in keys - asked.too_long]
+    windows = [request for key in keys & asked.windows.keys() for request in asked.windows[key]]
+    kept = (keys - asked.too_long - asked.windows.keys()) | {request.key for request in windows}
+    answers = [asked.answers[key] for key in kept]
     seconds = sum(answer.seconds for answer in answers)
     tokens = None if any(a.tokens is None for a in answers) else sum(a.tokens or 0 for a in answers)
     return {
         "documents": len(requests),
         "requests": len(answers),
+        "windowed": sum(request.key in asked.windows for request in requests),
+        "windows": len(windows),
         "too_long": sum(request.key in asked.too_long for request in requests),
         "generated_tokens": tokens,
         "seconds": round(seconds, 3),

@@ -19,7 +19,7 @@ from typing import Any
 
 from ita_med import BENCHMARK_VERSION, catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import ask, journal, manifest, model, predictions, requests
+from ita_med.tasks import ask, journal, manifest, model, predictions, requests, windows
 from ita_med.tasks.benchmark import TaskData, available, load
 from ita_med.tasks.journal import write_json
 
@@ -119,16 +119,22 @@ class Generated:
 
 def generate(run: Run, loaded: list[TaskData], out: Path, settings: dict[str, Any]) -> Generated:
     """Ask the model, with a progress bar on a terminal; only the first process of several comes back."""
-    lm = model.load(run.model, run.model_args, batch_size=run.batch_size, device=run.device, seed=run.seed)
+    lm = model.load(
+        run.model,
+        run.model_args,
+        batch_size=run.batch_size,
+        device=run.device,
+        seed=run.seed,
+        constrained=bool(run.constrained),
+    )
     _remember(run.model, loaded)
     template = model.chat_template(lm) if run.apply_chat_template else ""
     identity = model.identity(lm, run.model, run.model_args, template)
     settings_of, processors = _constrained(run, lm)
-    by_task = {
-        data.task.id: requests.build(
+    makers = {
+        data.task.id: requests.maker(
             data,
             shots=run.num_fewshot,
-            limit=run.limit,
             template=lm.apply_chat_template if run.apply_chat_template else None,
             constrained=run.constrained,
             settings=settings_of,
@@ -137,28 +143,63 @@ def generate(run: Run, loaded: list[TaskData], out: Path, settings: dict[str, An
         )
         for data in loaded
     }
+    by_task = {d.task.id: [makers[d.task.id](example) for example in d.examples[: run.limit]] for d in loaded}
+    of_task = {data.task.id: data for data in loaded}
+
+    def cut(request: requests.Request) -> Iterator[list[requests.Request]]:
+        ways = windows.cuts(of_task[request.task].by_id[request.id])
+        return ([makers[request.task](window) for window in way] for way in ways)
+
     kept = journal.Journal(out, settings | {"identity": identity}, lm.rank)
     try:
         with _progress({task: len(asked) for task, asked in by_task.items()}, quiet=lm.rank > 0) as advance:
             limit = model.max_length(lm, run.model_args)
-            asked = ask.ask(lm, by_task, kept, advance, max_length=limit, processors=processors)
+            asked = ask.ask(lm, by_task, kept, advance, max_length=limit, processors=processors, cut=cut)
     except KeyboardInterrupt:
         print(f"\nita-med: stopped; the same command goes on from {len(kept.answers):,} answers", file=sys.stderr)
         raise
     finally:
         kept.close()
     asked = _gathered(lm, asked)
-    for task, rows in by_task.items():
-        if too_long := sum(row.key in asked.too_long for row in rows):
-            message = (
-                f"{too_long:,} of {len(rows):,} prompts do not fit the model's {limit:,} tokens and count as wrong"
-            )
-            print(f"ita-med: {task}: {message}", file=sys.stderr)
-    texts = {
-        task: [(row.id, asked.answers[row.key].raw if row.key not in asked.too_long else "") for row in rows]
-        for task, rows in by_task.items()
-    }
-    return Generated(texts, {task: ask.speed(rows, asked) for task, rows in by_task.items()}, identity)
+    speed = {task: ask.speed(rows, asked) for task, rows in by_task.items()}
+    for task, counted in speed.items():
+        for kind, what in (("windowed", "were asked in windows"), ("too_long", "count as wrong")):
+            if counted[kind]:
+                message = (
+                    f"{counted[kind]:,} of {counted['documents']:,} prompts do not fit {limit:,} tokens and {what}"
+                )
+                print(f"ita-med: {task}: {message}", file=sys.stderr)
+    raw = _texts_of(lm, asked, ended=processors is not None)
+    texts = {task: [(row.id, _text(of_task[task], row, asked, raw)) for row in rows] for task, rows in by_task.items()}
+    return Generated(texts, speed, identity)
+
+
+TextOf = Callable[[requests.Request], str]
+
+
+def _texts_of(lm: Any, asked: ask.Asked, *, ended: bool) -> TextOf:
+    """The text of a request; a constrained answer that its backend cut off is led to its end, unless all have `ended`
+    already. A server whose tokenizer is not known is taken at its word."""
+    tokenizer = getattr(lm, "tokenizer", None)
+
+    def text(request: requests.Request) -> str:
+        raw = asked.answers[request.key].raw
+        if ended or request.constraint is None or not hasattr(tokenizer, "backend_tokenizer"):
+            return raw
+        from ita_med.tasks.decoding.hf import completed
+
+        return completed(tokenizer, request.constraint, raw, int(request.kwargs["max_gen_toks"]))
+
+    return text
+
+
+def _text(data: TaskData, request: requests.Request, asked: ask.Asked, raw: TextOf) -> str:
+    """The text generated for a document, or the answer put together from its windows; "" if it was not asked."""
+    if request.key in asked.too_long:
+        return ""
+    if request.key in asked.windows:
+        return windows.merge(data, [(window.example, raw(window)) for window in asked.windows[request.key]])
+    return raw(request)
 
 
 def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
@@ -196,7 +237,7 @@ def _gathered(lm: Any, asked: ask.Asked) -> ask.Asked:
     if lm.rank > 0:
         sys.exit(0)
     answers = {key: answer for part in parts for key, answer in part.answers.items()}
-    return ask.Asked(answers, set().union(*(part.too_long for part in parts)))
+    return ask.Asked(answers, asked.windows, asked.too_long)  # every process has cut and measured all documents
 
 
 @contextmanager

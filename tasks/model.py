@@ -22,8 +22,13 @@ CPU_BATCH, GPU_BATCH = 16, 64
 """For the batch size "auto": lm-eval's own search takes minutes on a CPU, and the engine halves what is too much."""
 
 
-def load(name: str, model_args: str, *, batch_size: str, device: str | None, seed: int) -> Any:
-    """An lm-eval model; one line instead of a stack trace for a type, an extra or a folder that is not there."""
+def load(
+    name: str, model_args: str, *, batch_size: str, device: str | None, seed: int, constrained: bool = False
+) -> Any:
+    """An lm-eval model; one line instead of a stack trace for a type, an extra or a folder that is not there.
+
+    constrained: vLLM gets the backend of structured outputs that keeps to our separators, unless another one is named.
+    """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else a page of traces for each request that fails
     if (not sys.stderr.isatty() or "completions" in name) and not name.startswith("vllm"):
@@ -31,8 +36,11 @@ def load(name: str, model_args: str, *, batch_size: str, device: str | None, see
         os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is first imported
     cls = _class(name)
     random.seed(seed)
+    more: dict[str, Any] = {"batch_size": batch_size, "device": device}
+    if constrained and name.startswith("vllm") and "structured_outputs_config" not in arguments(model_args):
+        more["structured_outputs_config"] = {"backend": "guidance"}
     try:
-        lm = cls.create_from_arg_string(model_args, {"batch_size": batch_size, "device": device})
+        lm = cls.create_from_arg_string(model_args, more)
     except OSError as error:
         raise ItaMedError(
             f"the model {arguments(model_args).get('pretrained', name)} cannot be loaded: {error}"

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from ita_med.schema import Example
 from ita_med.tasks.benchmark import TaskData
 from ita_med.tasks.decoding import grammar
 from ita_med.tasks.decoding.grammar import Constraint
@@ -26,7 +27,8 @@ Template = Callable[[list[dict[str, str]]], Any]
 
 @dataclass(frozen=True)
 class Request:
-    """doc: the row that lm-eval would hand to a model; kwargs: generation settings; constraint: on the answer.
+    """doc: the row that lm-eval would hand to a model; example: the document, or a window of it; kwargs: generation
+    settings; constraint: on the answer.
 
     key: equal for two requests exactly if a model must answer both alike.
     """
@@ -36,22 +38,31 @@ class Request:
     prompt: Any
     kwargs: dict[str, Any]
     doc: dict[str, str] = field(repr=False)
+    example: Example = field(repr=False)
     constraint: Constraint | None = None
     key: str = ""
 
 
-def build(
+Maker = Callable[[Example], Request]
+
+
+def build(data: TaskData, *, limit: int | None = None, **options: Any) -> list[Request]:
+    """One request per evaluated document, in their order; options: those of `maker`."""
+    make = maker(data, **options)
+    return [make(example) for example in data.examples[:limit]]
+
+
+def maker(
     data: TaskData,
     *,
     shots: int = 0,
-    limit: int | None = None,
     template: Template | None = None,
     constrained: str = "",
     settings: Callable[[Constraint, dict[str, Any]], dict[str, Any]] | None = None,
     identity: str = "",
     by_document: bool = False,
-) -> list[Request]:
-    """One request per evaluated document, in their order.
+) -> Maker:
+    """What makes the request of a document of the task.
 
     constrained: "", or the kind of constraint (`grammar.KINDS`) on every answer; settings: how it gets into the
         generation settings of a backend that takes it there.
@@ -64,16 +75,17 @@ def build(
     for prompt, target in shown:
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
     kwargs = generation_settings(data.task.id)
-    requests = []
-    for example in data.examples[:limit]:
+
+    def make(example: Example) -> Request:
         document = data.prompt(example)
         prompt = template([*turns, {"role": "user", "content": document}]) if template else front + document
         doc = {"id": example.id, "task": data.task.id, "data": data.provenance, "prompt": document}
         constraint = grammar.constraint(data, example, constrained) if constrained else None
         key = digest([identity, str(prompt), kwargs, constraint, example.id if by_document else None])
         own = settings(constraint, kwargs) if settings and constraint is not None else kwargs
-        requests.append(Request(data.task.id, example.id, prompt, own, doc, constraint, key))
-    return requests
+        return Request(data.task.id, example.id, prompt, own, doc, example, constraint, key)
+
+    return make
 
 
 def digest(value: Any) -> str:

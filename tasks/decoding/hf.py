@@ -101,6 +101,27 @@ class AnswerProcessor:
         return [int(token) for token, score in zip(liked.indices, liked.values, strict=True) if score > float("-inf")]
 
 
+def completed(tokenizer: Any, constraint: Constraint, text: str, max_new_tokens: int) -> str:
+    """An answer that a constrained backend without an AnswerProcessor wrote; if it was cut off at `max_new_tokens`, it
+    is led to its end as AnswerProcessor would have done, except that no model chooses where the way leaves a choice.
+
+    A text that the constraint does not allow (the backend did not keep to it) stays as it is.
+    """
+    row = Row(prepare(tokenizer), constraint)
+    tokens = tokenizer.encode(text, add_special_tokens=False)
+    most = max_new_tokens - min(row.reserve, max_new_tokens // 2)
+    whole = row.copy()
+    for token in tokens:
+        if not whole.matcher.consume_token(token):
+            return text
+    if whole.matcher.is_accepting():
+        return text
+    for token in tokens[:most]:
+        row.take(token)
+    row.close()
+    return str(row.tokenizer.decode_bytes(row.tokens).decode("utf-8", "replace"))
+
+
 class Row:
     """One answer on its way: the matcher's state and the tokens so far."""
 
@@ -158,12 +179,16 @@ class Row:
                 inside = not inside
         return inside
 
+    def close(self) -> None:
+        """Take the tokens of a short way to the end of the answer."""
+        while not (self.matcher.is_accepting() or self.ended):
+            bits = np.frombuffer(self.matcher.compute_bitmask(), dtype=np.uint8)
+            self.take(self.closing([int(np.unpackbits(bits, bitorder="little").argmax())]))
+
     def _shortest(self) -> int:
-        """Tokens of the answer that `closing` writes from the start."""
+        """Tokens of the answer that `close` writes from the start."""
         row = self.copy()
-        while not row.matcher.is_accepting():
-            bits = np.frombuffer(row.matcher.compute_bitmask(), dtype=np.uint8)
-            row.take(row.closing([int(np.unpackbits(bits, bitorder="little").argmax())]))
+        row.close()
         return len(row.tokens)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+import lm_eval.api.registry
 import pytest
 from lm_eval import simple_evaluate
 from lm_eval.api.instance import Instance
@@ -607,7 +609,60 @@ def test_vllm_gets_the_schema_of_each_document(
         run("vllm", args, data.task.id, metadata={"structured": "vllm"}, **options)
         assert len(asked) == 6, "answers in the cache were asked for again"
     assert {said(sample) for sample in run("vllm", args, data.task.id, **options)} == {"free"}
+    assert {params.temperature for _, params in asked} == {0.0}, "vLLM draws its answers where nobody says otherwise"
     del sys.modules["lm_eval.models.vllm_causallms"]
+
+
+def test_eval_asks_vllm_for_our_separators_and_ends_what_it_cut_off(
+    tiny_model: str, bytes_tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = fake_vllm(monkeypatch, bytes_tokenizer)
+    made: list[Any] = []
+    llm = sys.modules["vllm"].LLM
+
+    class Cutting(llm):  # type: ignore[misc, valid-type]
+        def __init__(self, **options: Any) -> None:
+            made.append(options)
+            super().__init__(**options)
+
+        def generate(self, prompts: list[Any], sampling_params: list[Any], **_: Any) -> list[Any]:
+            super().generate(prompts, sampling_params)
+            return [SimpleNamespace(outputs=[SimpleNamespace(text='{"disturbo": ["tosse", "feb')]) for _ in prompts]
+
+    monkeypatch.setattr(sys.modules["vllm"], "LLM", Cutting)
+    monkeypatch.delitem(lm_eval.api.registry.model_registry._objs, "vllm", raising=False)  # that of another test
+    fresh = importlib.import_module("lm_eval.models.vllm_causallms")
+    monkeypatch.setattr(model, "_class", lambda name: fresh.VLLM)
+    run = evaluate.Run("vllm", f"pretrained={tiny_model}", limit=2, constrained="schema")
+    results = evaluate.evaluate(run, ["ner_e3c_disorder"], tmp_path / "run", sources.EMBEDDED, keep_raw=True)
+    assert made[0]["structured_outputs_config"] == {"backend": "guidance"}
+    assert {params.temperature for _, params in asked} == {0.0}
+    assert results["tasks"]["ita_med_ner_e3c_disorder"]["parse_failure"] == 0
+    rows = (tmp_path / "run" / "raw" / "ita_med_ner_e3c_disorder.jsonl").read_text().splitlines()
+    assert {json.loads(row)["raw"] for row in rows} == {'{"disturbo": ["tosse", "feb"]}'}
+    del sys.modules["lm_eval.models.vllm_causallms"]
+
+
+@pytest.mark.parametrize("name", READY)
+def test_an_answer_that_was_cut_off_anywhere_is_led_to_its_end(
+    name: str, embedded: dict[str, TaskData], bytes_tokenizer: Any
+) -> None:
+    data = embedded[name]
+    example = max(data.examples, key=lambda e: len(data.target(e)))
+    constraint, whole = grammar.constraint(data, example), data.target(example)
+    draw = random.Random(name)
+    assert hf.completed(bytes_tokenizer, constraint, whole, 9_999) == whole
+    for length in draw.sample(range(len(whole)), min(12, len(whole))):
+        text = hf.completed(bytes_tokenizer, constraint, whole[:length], 9_999)
+        assert text.startswith(whole[:length])
+        assert data.parse(text, example) is not None, text
+        assert accepts(bytes_tokenizer, constraint, text)
+    tokens = bytes_tokenizer(whole, add_special_tokens=False)["input_ids"]
+    most = max(len(tokens) // 2, 40)
+    cut = bytes_tokenizer.decode(tokens[:most])
+    ended = hf.completed(bytes_tokenizer, constraint, cut, most)
+    assert data.parse(ended, example) is not None, ended
+    assert hf.completed(bytes_tokenizer, constraint, "Certo! Ecco", 99) == "Certo! Ecco"
 
 
 @pytest.mark.parametrize(
@@ -626,7 +681,7 @@ def test_a_wish_that_cannot_be_met_is_one_line_of_error(metadata: dict[str, str]
 
 def test_without_metadata_requests_are_as_they_were() -> None:
     (sample,) = run("dummy", "x=y", "ita_med_ner_e3c_disorder", limit=1)
-    assert set(sample["arguments"][0][1]) == {"until", "max_gen_toks"}
+    assert set(sample["arguments"][0][1]) == {"do_sample", "until", "max_gen_toks"}
 
 
 # --- ita-med eval
