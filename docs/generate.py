@@ -65,7 +65,7 @@ def training_page() -> str:
         what = f"LoRA r={r.lora.r}, α={r.lora.alpha}" if r.lora else "all parameters"
         size = f"{r.train.batch_size * r.train.gradient_accumulation} × {r.data.max_length:,}"
         values = [
-            r.model.id,
+            "from scratch" if r.model.scratch else r.model.id,
             r.method.upper(),
             what,
             f"{r.train.learning_rate:g}",

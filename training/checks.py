@@ -37,6 +37,8 @@ def room(recipe: Recipe, estimate: Estimate, out: Path) -> str:
 
 def model(recipe: Recipe) -> None:
     """The model is here, or the Hub would give it to this user; nothing is downloaded."""
+    if recipe.model.scratch is not None:
+        return
     name, path = recipe.model.id, Path(recipe.model.place)
     if path.is_dir():
         if not (path / "config.json").is_file():

@@ -43,7 +43,7 @@ def train(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune or go on pre-training a model by a recipe; after a stop, the same command goes on."""
+    """Fine-tune or pre-train a model by a recipe, or train encoders; after a stop, the same command goes on."""
     from ita_med.training import recipe as recipes
 
     if recipe is None:
@@ -177,4 +177,31 @@ def publish(
     typer.echo("\n".join(publishing.summary(done, dry_run)))
 
 
-TOP_LEVEL: dict[str, Callable[..., None]] = {"train": train, "publish": publish}
+def predict(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run of encoders.")],
+    out: Annotated[Path, typer.Option(help="New folder for predictions, manifest and results.")],
+    tasks: Annotated[str, typer.Option(help="Tasks or groups, separated by commas.")] = "ita_med",
+    mirror: Mirror = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N documents of a task; such a run cannot be submitted.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sequences that are read at once.")] = 32,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: a GPU if there is one.")] = None,
+    json: Json = False,
+) -> None:
+    """Answer tasks with a run of encoders: the submission folder that ita-med eval writes."""
+    from ita_med.tasks import report as reports
+    from ita_med.training.encoders.predict import predict as answer
+
+    results = answer(
+        run, out, [name.strip() for name in tasks.split(",") if name.strip()], mirror, limit=limit,
+        batch_size=batch_size, device=device,
+    )  # fmt: skip
+    if json:
+        print_json(results)
+        return
+    typer.echo(reports.text([reports.read_run(out)]))
+    typer.echo(f"\nWritten to {out}")
+
+
+TOP_LEVEL: dict[str, Callable[..., None]] = {"train": train, "predict": predict, "publish": publish}

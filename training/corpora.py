@@ -104,15 +104,18 @@ def tokens_per_character(corpora: Corpora, tokenizer: Any) -> float:
     return (sum(map(len, ids)) + len(sample)) / max(sum(map(len, sample)), 1)
 
 
-def dataset(recipe: Recipe, corpora: Corpora, tokenizer: Any) -> Dataset | IterableDataset:
-    """{"input_ids", "labels"} per document; read and tokenised on the way where the recipe streams."""
+def records(corpora: Corpora, *, streaming: bool = False) -> Any:
+    """The documents as a data set, as they were built."""
     from datasets import load_dataset
 
-    end = document_end(recipe, tokenizer)
     kind = "parquet" if corpora.files[0].suffix == ".parquet" else "json"
-    found = load_dataset(
-        kind, data_files=[str(path) for path in corpora.files], split="train", streaming=recipe.data.streaming
-    )
+    return load_dataset(kind, data_files=[str(path) for path in corpora.files], split="train", streaming=streaming)
+
+
+def dataset(recipe: Recipe, corpora: Corpora, tokenizer: Any) -> Dataset | IterableDataset:
+    """{"input_ids", "labels"} per document; read and tokenised on the way where the recipe streams."""
+    end = document_end(recipe, tokenizer)
+    found = records(corpora, streaming=recipe.data.streaming)
 
     def tokenise(batch: dict[str, list[str]]) -> dict[str, list[list[int]]]:
         ids = [[*(own[:-1] if own[-1:] == [end] else own), end] for own in tokenizer(batch["text"])["input_ids"]]

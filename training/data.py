@@ -28,13 +28,11 @@ IGNORED = -100
 
 @dataclass
 class Prepared:
-    """rows: the mixture; counts: per task of `rows` and of all that was left out; missing: task -> why not there."""
+    """rows: the mixture; counts: per task of `rows` and of all that was left out; facts: those of `Material`."""
 
     rows: list[Row]
     counts: dict[str, dict[str, Any]]
-    missing: dict[str, str]
-    not_guarded: dict[str, str] = field(default_factory=dict)
-    synthetic: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -61,6 +59,10 @@ class Material:
     @property
     def synthetic(self) -> bool:
         return any(data.source == sources.EMBEDDED for data in self.tasks)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"missing": self.missing, "not_guarded": self.not_guarded, "synthetic": self.synthetic}
 
 
 def material(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) -> Material:
@@ -100,7 +102,7 @@ def prepare(recipe: Recipe, mirror: str | None = None, *, strict: bool = False) 
     drawn = Counter(row["task"] for row in mixed)
     for name, of_task in found.counts.items():
         of_task["drawn"] = drawn[name]
-    return Prepared(mixed, found.counts, found.missing, found.not_guarded, found.synthetic)
+    return Prepared(mixed, found.counts, found.facts)
 
 
 def _refusal(data: TaskData, leaks: guard.Leaks) -> str:

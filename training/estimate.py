@@ -22,6 +22,10 @@ CHARACTERS_PER_TOKEN = 3.3
 UTILISATION = 0.4
 """Share of the device's matrix speed that training reaches."""
 BYTES_FROM_NAME = 4
+KINDS = {"encoder": ("an encoder", "AutoModel"), "mlm": ("a masked language model", "AutoModelForMaskedLM")}
+"""Method -> what its model is; all others train causal language models."""
+ENCODERS = {"small": (30_000_000, 384, 12), "large": (340_000_000, 1024, 24), "base": (110_000_000, 768, 12)}
+"""Sizes of BERT by the word in their name; "base" where there is none."""
 CHECKPOINTS = 3
 """Two are kept, and the third is being written."""
 
@@ -88,22 +92,28 @@ def tokenizer(recipe: Recipe) -> Any | None:
 
 def size(recipe: Recipe) -> Size:
     """Exact where the model's configuration is here (nothing is allocated), else from a name such as "1.7B"."""
+    if recipe.model.scratch is not None:
+        from ita_med.training import scratch
+
+        return _from_config(recipe, scratch.config(recipe))
     path = local_file(recipe, "config.json")
-    return _from_name(recipe) if path is None else _from_config(recipe, path)
+    return _from_name(recipe) if path is None else _from_config(recipe, path.parent)
 
 
-def _from_config(recipe: Recipe, path: Path) -> Size:
+def _from_config(recipe: Recipe, found: Any) -> Size:
+    """found: a configuration, or the folder that holds one."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    import transformers
 
     from ita_med.training.sft import lora
 
+    what, name = KINDS.get(recipe.method, ("a causal language model", "AutoModelForCausalLM"))
     try:
-        config = AutoConfig.from_pretrained(path.parent)
+        config = transformers.AutoConfig.from_pretrained(found) if isinstance(found, Path) else found
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = getattr(transformers, name).from_config(config)
     except (ValueError, KeyError, OSError) as error:
-        raise ItaMedError(f"{recipe.model.id}: config.json is not of a causal language model ({error})") from error
+        raise ItaMedError(f"{recipe.model.id}: config.json is not of {what} ({error})") from error
     parameters = model.num_parameters()
     trainable = parameters
     if (adapter := lora(recipe)) is not None:
@@ -119,6 +129,11 @@ def _from_config(recipe: Recipe, path: Path) -> Size:
 
 def _from_name(recipe: Recipe) -> Size:
     match = re.search(r"(\d+(?:\.\d+)?)\s*([bBmM])(?![a-zA-Z])", recipe.model.id)
+    if match is None and recipe.method in KINDS:
+        parameters, hidden, layers = next(
+            (size for name, size in ENCODERS.items() if name in recipe.model.id.lower()), ENCODERS["base"]
+        )
+        return Size(parameters, parameters, hidden, layers, 32_000, "name")
     if match is None:
         raise ItaMedError(f'{recipe.model.id} is not on this machine, and its name tells no size such as "1.7B"')
     parameters = int(float(match[1]) * (10**9 if match[2] in "bB" else 10**6))

@@ -8,13 +8,21 @@ from ita_med.printing import aligned
 from ita_med.training import runs
 from ita_med.training.run import Plan
 
+METHODS = {
+    "ft": "fine-tuning",
+    "cpt": "continual pre-training",
+    "mlm": "masked-language pre-training",
+    "encoder": "an encoder per task",
+}
+
 
 def lines(plan: Plan, out: Path | None, merge: bool) -> list[str]:
     recipe, size = plan.recipe, plan.estimate.size
     what = "all parameters" if recipe.lora is None else f"LoRA, r={recipe.lora.r}"
-    found = [f"{recipe.name}: {'fine-tuning' if recipe.method == 'ft' else 'continual pre-training'} of "
-             f"{recipe.model.public_name} ({what})", f"hyper-parameters: {recipe.origin}", ""]  # fmt: skip
-    found += _tasks(plan) if recipe.method == "ft" else _corpora(plan)
+    new = ", from scratch" if recipe.model.scratch else ""
+    found = [f"{recipe.name}: {METHODS[recipe.method]}, {recipe.model.public_name} ({what}{new})"]
+    found += [f"hyper-parameters: {recipe.origin}", ""]
+    found += _corpora(plan) if recipe.data.corpora else _tasks(plan)
     guess = " (guessed from the name: its configuration is not here)" if size.source == "name" else ""
     found += ["", f"parameters  {size.parameters:,}, trained {size.trainable:,}{guess}", *_costs(plan), ""]
     found += _licences(plan)
@@ -24,6 +32,8 @@ def lines(plan: Plan, out: Path | None, merge: bool) -> list[str]:
 
 def files(plan: Plan, merge: bool) -> list[str]:
     """What a finished run holds."""
+    if plan.recipe.method == "encoder":
+        return ["TASK/PART/: model.safetensors, config.json, tokenizer, part.json", "manifest.json"]
     weights = (
         "model.safetensors, config.json"
         if plan.recipe.lora is None
@@ -40,6 +50,12 @@ def _tasks(plan: Plan) -> list[str]:
         cells += [c.get(key) for key in ("too_long", "rows", "tokens")]
         table.append([name, *("?" if n is None else f"{n:,}" for n in cells)])
     found = aligned(table, left=1)
+    found += [
+        f"{name}: the {part} expresses {c['expressed']:,} of {c['gold']:,} gold answers"
+        for name, of_task in plan.counts.items()
+        for part, c in of_task.get("parts", {}).items()
+        if c["expressed"] < c["gold"]
+    ]
     found += [f"not there: {name}: {why}" for name, why in plan.facts["missing"].items()]
     if plan.facts["not_guarded"]:
         found.append(f"not compared with (not there): {', '.join(plan.facts['not_guarded'])}")

@@ -15,7 +15,24 @@ from ita_med import catalogue
 from ita_med.errors import ItaMedError
 
 FOLDER = Path(__file__).parent / "recipes"
-METHODS = ("ft", "cpt")
+METHODS = ("ft", "cpt", "mlm", "encoder")
+"""Fine-tuning, continual pre-training, masked-language pre-training, and one encoder per task."""
+ARCHITECTURES = {"mlm": ("bert", "modernbert"), "cpt": ("llama",)}
+"""Method -> what can be trained from scratch by it."""
+
+
+@dataclass
+class Scratch:
+    """A model that does not exist yet. vocabulary: tokens of the tokenizer that is learned from the first
+    `tokenizer_characters` of the corpora."""
+
+    architecture: str
+    layers: int
+    hidden: int
+    heads: int
+    intermediate: int
+    vocabulary: int
+    tokenizer_characters: int = 100_000_000
 
 
 @dataclass
@@ -23,7 +40,7 @@ class Model:
     """id: a Hub id, or the folder of a run that was trained before. path: a local folder with the files of `id`, for
     machines without a network; the run keeps the public name. chat: train with the model's chat template (instruction
     as system turn). dtype: what is computed in, where the device can; all-parameter training keeps its weights in
-    float32."""
+    float32. scratch (mlm, cpt): a new model, which is to be called `id`."""
 
     id: str
     path: str | None = None
@@ -31,6 +48,7 @@ class Model:
     chat: bool = True
     dtype: str = "bfloat16"
     attention: str = "sdpa"
+    scratch: Scratch | None = None
 
     @property
     def place(self) -> str:
@@ -45,12 +63,14 @@ class Model:
 
 @dataclass
 class Data:
-    """tasks (ft): task or group names, "id" for all in-distribution tasks. corpora (cpt): folders of ita-med corpus
-    build. examples (ft): training examples per task, drawn by train.seed before caps and temperature (`rows.subset`),
-    null for all. cap_per_task, temperature: see `rows.shares`. max_length: tokens; longer rows are left out and counted
-    (ft) or split (cpt). document_end (cpt): the token behind each document; null: the tokenizer's end of sequence,
-    which in a chat model ends a turn. The tokenizer itself is left as it is. streaming (cpt): texts are read and
-    tokenised while the model is trained, not before."""
+    """tasks (ft, encoder): task or group names, "id" for all in-distribution tasks. corpora (cpt, mlm): folders of
+    ita-med corpus build. examples (ft, encoder): training examples per task, drawn by train.seed before caps and
+    temperature (`rows.subset`), null for all. cap_per_task: at most so many of a task. temperature (ft): see
+    `rows.shares`. max_length: tokens; longer rows are left out and counted (ft) or split (others). document_end (cpt):
+    the token behind each document; null: the tokenizer's end of sequence, which in a chat model ends a turn. The
+    tokenizer itself is left as it is. streaming (cpt): texts are read and tokenised while the model is trained, not
+    before. overlap (encoder): tokens that the windows of a long text have in common. negatives (encoder): pairs without
+    a relation, and items without a value, that are learned for each with one; null for all."""
 
     tasks: list[str] = field(default_factory=list)
     corpora: list[str] = field(default_factory=list)
@@ -60,6 +80,8 @@ class Data:
     max_length: int = 2048
     document_end: str | None = None
     streaming: bool = False
+    overlap: int = 128
+    negatives: int | None = None
 
 
 @dataclass
@@ -73,7 +95,8 @@ class Lora:
 @dataclass
 class Train:
     """batch_size: rows per device and step. warmup: share of the steps. packing: "none", "bfd" (ft: whole rows) or
-    "bfd_split" (cpt: long documents are split, nothing is thrown away)."""
+    "bfd_split" (cpt: long documents are split, nothing is thrown away). mask (mlm): share of the tokens that are
+    predicted."""
 
     learning_rate: float = 2.0e-4
     schedule: str = "cosine"
@@ -84,6 +107,7 @@ class Train:
     gradient_accumulation: int = 1
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
+    mask: float = 0.15
     packing: str = "none"
     gradient_checkpointing: bool = True
     save_steps: int = 200
@@ -196,10 +220,17 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 def _check(recipe: Recipe, where: str) -> None:
     if recipe.method not in METHODS:
         raise ItaMedError(f"{where}: method is one of {', '.join(METHODS)}")
-    if recipe.method == "ft" and not recipe.data.tasks:
-        raise ItaMedError(f"{where}: fine-tuning needs data.tasks")
-    if recipe.method == "cpt" and not recipe.data.corpora:
-        raise ItaMedError(f"{where}: continual pre-training needs data.corpora, folders of ita-med corpus build")
+    if recipe.method in ("ft", "encoder") and not recipe.data.tasks:
+        raise ItaMedError(f"{where}: the method {recipe.method} needs data.tasks")
+    if recipe.method in ("cpt", "mlm") and not recipe.data.corpora:
+        raise ItaMedError(f"{where}: pre-training needs data.corpora, folders of ita-med corpus build")
+    if recipe.method in ("encoder", "mlm"):
+        _check_encoder(recipe, where)
+    if (scratch := recipe.model.scratch) is not None:
+        able = ARCHITECTURES.get(recipe.method, ())
+        if scratch.architecture not in able or recipe.lora is not None or recipe.model.path is not None:
+            known = " or ".join(f"{', '.join(kinds)} by {method}" for method, kinds in ARCHITECTURES.items())
+            raise ItaMedError(f"{where}: from scratch one trains {known}, without lora and model.path")
     if recipe.train.packing not in ("none", "bfd", "bfd_split"):
         raise ItaMedError(f'{where}: train.packing is "none", "bfd" or "bfd_split"')
     if recipe.method == "cpt" and recipe.train.packing != "bfd_split":
@@ -212,6 +243,15 @@ def _check(recipe: Recipe, where: str) -> None:
                         ("gradient_accumulation", recipe.train.gradient_accumulation)):  # fmt: skip
         if value < 1:
             raise ItaMedError(f"{where}: train.{name} is {value}, expected at least 1")
+
+
+def _check_encoder(recipe: Recipe, where: str) -> None:
+    if recipe.lora is not None or recipe.train.packing != "none" or recipe.data.streaming:
+        raise ItaMedError(f"{where}: an encoder is trained whole, without lora, packing and streaming")
+    if recipe.data.max_length < 16 or not recipe.data.overlap >= 0:
+        raise ItaMedError(f"{where}: data.max_length is at least 16, data.overlap at least 0")
+    if not 0 < recipe.train.mask < 1:
+        raise ItaMedError(f"{where}: train.mask is {recipe.train.mask}, expected a share between 0 and 1")
 
 
 def tasks(recipe: Recipe) -> list[catalogue.Task]:

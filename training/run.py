@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.training import checks, corpora, data, runs, sft
+from ita_med.training import checks, corpora, data, mlm, runs, scratch, sft
 from ita_med.training import estimate as estimates
 from ita_med.training import recipe as recipes
+from ita_med.training.encoders import run as encoders
 from ita_med.training.estimate import Estimate
 from ita_med.training.recipe import Recipe
 
@@ -28,6 +30,7 @@ class Plan:
     prepared: data.Prepared | None = None
     corpora: corpora.Corpora | None = None
     tokens: list[data.Tokens] | None = None
+    encoders: encoders.Encoders | None = None
 
 
 def plan(recipe: Recipe, mirror: str | None = None, *, strict: bool = False, tokenizer: Any = None) -> Plan:
@@ -35,10 +38,13 @@ def plan(recipe: Recipe, mirror: str | None = None, *, strict: bool = False, tok
     sft.quiet()
     sft.require_packages()
     processes = estimates.world_size()
-    if recipe.method == "cpt":
+    if recipe.method == "encoder":
+        made, size = encoders.prepare(recipe, mirror, tokenizer or estimates.tokenizer(recipe), strict=strict)
+        return Plan(recipe, made.material.counts, made.material.facts, made.fingerprint, size, encoders=made)
+    if recipe.data.corpora:
         found = corpora.prepare(recipe, strict=strict)
         tokenizer = tokenizer or estimates.tokenizer(recipe)
-        if tokenizer:
+        if tokenizer and recipe.method == "cpt":
             corpora.document_end(recipe, tokenizer)
         rate = corpora.tokens_per_character(found, tokenizer) if tokenizer else 1 / estimates.CHARACTERS_PER_TOKEN
         size = estimates.estimate(recipe, round(rate * found.characters), counted=False, rows=None, processes=processes)
@@ -55,12 +61,7 @@ def plan(recipe: Recipe, mirror: str | None = None, *, strict: bool = False, tok
         total = round(sum(map(data.characters, prepared.rows)) / estimates.CHARACTERS_PER_TOKEN)
         rows = len(prepared.rows)
     size = estimates.estimate(recipe, total, counted=tokenizer is not None, rows=rows, processes=processes)
-    facts = {
-        "missing": prepared.missing,
-        "not_guarded": prepared.not_guarded,
-        "synthetic": prepared.synthetic,
-    }
-    return Plan(recipe, prepared.counts, facts, mark, size, prepared, tokens=encoded)
+    return Plan(recipe, prepared.counts, prepared.facts, mark, size, prepared, tokens=encoded)
 
 
 def train(
@@ -80,23 +81,57 @@ def train(
         return done
     if (warning := checks.room(recipe, made.estimate, out)) and estimates.is_first():
         print(f"ita-med: {recipe.name}: {warning}", file=sys.stderr)
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(recipe.model.place, revision=recipe.model.revision)
-    except (OSError, ValueError) as error:
-        raise ItaMedError(f"the tokenizer of {recipe.model.id} cannot be loaded: {error}") from error
+    tokenizer = None if recipe.model.scratch else _tokenizer(recipe)
     if estimates.is_first():
         runs.start(out, recipe, mark)
-    result = sft.train(recipe, _dataset(made, tokenizer), tokenizer, out, max_steps=_max_steps(made))
+    if recipe.model.scratch:
+        assert made.corpora is not None
+        recipe = _from_scratch(recipe, made.corpora, out)
+        tokenizer = _tokenizer(recipe)
+    result, parts = _train(recipe, made, tokenizer, out)
     if not estimates.is_first():
         return {}
     if merge:
         sft.merge(recipe, out)
     facts = {key: sorted(value) if isinstance(value, dict) else value for key, value in made.facts.items()}
     manifest = runs.manifest(recipe, mark, made.counts, facts, result, started)  # reasons hold paths: names only
+    if parts:
+        manifest["parts"] = parts
     runs.finish(out, manifest)
     return manifest
+
+
+def _tokenizer(recipe: Recipe) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(recipe.model.place, revision=recipe.model.revision)
+    except (OSError, ValueError) as error:
+        raise ItaMedError(f"the tokenizer of {recipe.model.id} cannot be loaded: {error}") from error
+
+
+def _from_scratch(recipe: Recipe, found: corpora.Corpora, out: Path) -> Recipe:
+    """The recipe with the untrained model as its model; of several processes the first one makes it."""
+    folder = out / runs.SCRATCH
+    if estimates.world_size() > 1:
+        from accelerate import PartialState
+
+        with PartialState().main_process_first():
+            if not folder.is_dir():
+                scratch.make(recipe, corpora.texts(found), folder)
+    elif not folder.is_dir():
+        scratch.make(recipe, corpora.texts(found), folder)
+    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, path=str(folder)))
+
+
+def _train(recipe: Recipe, made: Plan, tokenizer: Any, out: Path) -> tuple[sft.Result, dict[str, Any]]:
+    """What was done, and for encoders the facts of each part."""
+    if made.encoders is not None:
+        return encoders.train(recipe, made.encoders, tokenizer, out)
+    if recipe.method == "mlm":
+        assert made.corpora is not None
+        return mlm.train(recipe, mlm.dataset(recipe, made.corpora, tokenizer), tokenizer, out), {}
+    return sft.train(recipe, _dataset(made, tokenizer), tokenizer, out, max_steps=_max_steps(made)), {}
 
 
 def _dataset(made: Plan, tokenizer: Any) -> Any:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ita_med.training.sft import Result
 
 STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
+SCRATCH = "scratch"
+"""The untrained model of a run from scratch, until the run is finished."""
 COMMERCIAL = {"apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
 """Licences, as the Hub calls them, that clearly allow commercial use; of a corpus each text brings its own."""
 MADE_BY = ("name", "method", "fingerprint", "base", "tasks", "corpora", "licences")
@@ -54,6 +56,8 @@ def fingerprint(recipe: Recipe, data: str) -> str:
 
 def base(recipe: Recipe) -> dict[str, Any]:
     """The model that is trained: public name, revision, and the run that made it if it is one of ours."""
+    if recipe.model.scratch is not None:
+        return {"model": recipe.model.id, "revision": "", "from_scratch": True}
     folder = Path(recipe.model.place)
     found: dict[str, Any] = {"model": recipe.model.public_name, "revision": recipe.model.revision}
     if (folder / FINISHED).is_file():
@@ -98,7 +102,7 @@ def last_checkpoint(out: Path, processes: int) -> Path | None:
 
     The Trainer writes trainer_state.json last, after the random states of every process.
     """
-    for path in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=_step, reverse=True):
+    for path in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=step, reverse=True):
         try:
             json.loads((path / "trainer_state.json").read_text("utf-8"))
         except (OSError, ValueError):
@@ -111,11 +115,12 @@ def last_checkpoint(out: Path, processes: int) -> Path | None:
 def drop_broken(out: Path, last: Path | None) -> None:
     """Remove checkpoints that are not whole."""
     for path in (out / CHECKPOINTS).glob("checkpoint-*"):
-        if last is None or _step(path) > _step(last):
+        if last is None or step(path) > step(last):
             shutil.rmtree(path)
 
 
-def _step(path: Path) -> int:
+def step(path: Path) -> int:
+    """The step of a checkpoint's folder, -1 for another."""
     number = path.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else -1
 
@@ -123,7 +128,8 @@ def _step(path: Path) -> int:
 def finish(out: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest and remove what only an unfinished run needs."""
     write(out / FINISHED, manifest)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    for name in (CHECKPOINTS, SCRATCH):
+        shutil.rmtree(out / name, ignore_errors=True)
     (out / STARTED).unlink(missing_ok=True)
 
 
@@ -168,8 +174,8 @@ def manifest(
         "fingerprint": mark,
         "base": base(recipe),
         "recipe": as_run(recipe),
-        "tasks": sorted(used) if recipe.method == "ft" else [],
-        "corpora": sorted(used) if recipe.method == "cpt" else [],
+        "tasks": sorted(used) if recipe.data.tasks else [],
+        "corpora": sorted(used) if recipe.data.corpora else [],
         "data": counts,
         **more,
         "licences": licences_,

@@ -85,7 +85,7 @@ def train(
     if trainer.is_world_process_zero():
         (out / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
         (out / "README.md").unlink(missing_ok=True)  # an empty card
-        _public_base(recipe, out)
+        public_base(recipe, out)
     log = trainer.state.log_history
     losses = [(int(entry["step"]), entry["loss"]) for entry in log if "loss" in entry]
     tokens = sum_of_legs([int(entry["num_tokens"]) for entry in log if "num_tokens" in entry])
@@ -195,7 +195,7 @@ def lora(recipe: Recipe) -> Any:
     )
 
 
-def _public_base(recipe: Recipe, out: Path) -> None:
+def public_base(recipe: Recipe, out: Path) -> None:
     """PEFT and transformers write down where the base was loaded from; others need its public name."""
     for name, key in ((ADAPTER_CONFIG, "base_model_name_or_path"), ("config.json", "_name_or_path")):
         path = out / name
@@ -220,6 +220,6 @@ def merge(recipe: Recipe, out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     merged.save_pretrained(partial)
     AutoTokenizer.from_pretrained(out).save_pretrained(partial)
-    _public_base(recipe, partial)
+    public_base(recipe, partial)
     shutil.rmtree(out / "merged", ignore_errors=True)
     partial.rename(out / "merged")

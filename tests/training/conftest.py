@@ -114,6 +114,73 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
+def tiny_encoder(kind: str) -> tuple[Any, Any]:
+    """(tokenizer, configuration) of the kinds of the encoder recipes: WordPiece, Unigram and byte-level BPE."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+
+    from ita_med.training import scratch
+    from ita_med.training.recipe import Scratch
+
+    sizes: dict[str, Any] = {
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
+        "max_position_embeddings": 600,
+    }  # fmt: skip
+    if kind == "bert":
+        settings = Scratch("bert", 2, 64, 4, 128, 1500)
+        tokenizer = scratch.train_tokenizer(settings, sample_texts(), 512)
+        return tokenizer, transformers.BertConfig(vocab_size=len(tokenizer), pad_token_id=0, **sizes)
+    names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    start, end = names[0], names[2]
+    made = Tokenizer(models.Unigram() if kind == "xlm-roberta" else models.BPE())
+    if kind == "xlm-roberta":
+        # few texts teach "febbre," as one piece; XLM-R's, which saw billions, has hardly any
+        made.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation("contiguous")]
+        )
+        trainer: Any = trainers.UnigramTrainer(
+            vocab_size=1500, special_tokens=names, unk_token="<unk>", initial_alphabet=list("@*#^"), show_progress=False
+        )
+    else:
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=1500, special_tokens=names, initial_alphabet=alphabet, show_progress=False
+        )
+    made.train_from_iterator(sample_texts(), trainer)
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}", pair=f"{start} $A {end} {end} $B {end}", special_tokens=[(start, 0), (end, 2)]
+    )
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, cls_token=start, bos_token=start, sep_token=end, eos_token=end, pad_token="<pad>",
+        unk_token="<unk>", mask_token="<mask>", model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip
+    family = {"xlm-roberta": transformers.XLMRobertaConfig, "modernbert": transformers.ModernBertConfig}[kind]
+    ids = {"bos_token_id": 0, "cls_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "sep_token_id": 2}
+    return tokenizer, family(vocab_size=len(tokenizer), **ids, **sizes)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Kind -> the folder of its tiny masked language model."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("accelerate")
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("encoders")
+
+    @cache
+    def make(kind: str) -> Path:
+        from transformers import AutoModelForMaskedLM
+
+        tokenizer, config = tiny_encoder(kind)
+        torch.manual_seed(0)
+        AutoModelForMaskedLM.from_config(config).save_pretrained(root / kind)
+        tokenizer.save_pretrained(root / kind)
+        return root / kind
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built corpus of 60 synthetic texts, some far longer than a sequence, as `ita-med corpus build` leaves it."""

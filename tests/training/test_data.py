@@ -140,7 +140,7 @@ def test_tasks_whose_data_are_missing_are_named(tmp_path: Path) -> None:
     assert set(every.counts) == {task.id for task in r.tasks(recipe)}
     assert all(catalogue.task(name).distribution == "id" for name in every.counts)
     assert sum(counts["drawn"] for counts in every.counts.values()) == len(every.rows)
-    assert every.synthetic
+    assert every.facts["synthetic"]
 
 
 def tokenizers(tiny: Tiny) -> list[Any]:

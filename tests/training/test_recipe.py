@@ -15,8 +15,8 @@ def test_recipes_of_the_package_load(name: str) -> None:
     recipe = r.load(r.find(name))
     assert recipe.name == Path(name).name
     assert recipe.origin
-    assert (recipe.lora is None) == (recipe.method == "cpt")
-    if recipe.method == "ft":
+    assert (recipe.lora is None) == (recipe.method != "ft")
+    if recipe.method in ("ft", "encoder"):
         assert len(r.tasks(recipe)) >= 11
         assert all(task.distribution == "id" for task in r.tasks(recipe))
 
@@ -61,6 +61,31 @@ MISTAKES = {
 def test_a_mistake_names_its_key(change: str, message: str) -> None:
     with pytest.raises(ItaMedError, match=message):
         r.load(r.find("smollm2/smollm2-135m-instruct-ft"), [change])
+
+
+SCRATCH = "{architecture: bert, layers: 1, hidden: 8, heads: 1, intermediate: 8, vocabulary: 99}"
+ENCODER_MISTAKES = {
+    "lora={r: 8}": "without lora, packing and streaming",
+    "train.packing=bfd": "without lora, packing and streaming",
+    "data.overlap=-1": "data.overlap at least 0",
+    "data.max_length=8": "at least 16",
+    "data.tasks=[]": "needs data.tasks",
+    f"model.scratch={SCRATCH}": "from scratch",
+}
+
+
+@pytest.mark.parametrize(("change", "message"), ENCODER_MISTAKES.items())
+def test_a_mistake_in_a_recipe_of_encoders_names_its_key(change: str, message: str) -> None:
+    with pytest.raises(ItaMedError, match=message):
+        r.load(r.find("encoders/bert-base-italian"), [change])
+
+
+def test_what_cannot_be_trained_from_scratch_is_told() -> None:
+    for name, architecture in (("encoder-small", "llama"), ("decoder-small", "bert"), ("decoder-small", "gpt5")):
+        with pytest.raises(ItaMedError, match="from scratch one trains bert, modernbert by mlm or llama by cpt"):
+            r.load(r.find(f"scratch/{name}"), [f"model.scratch.architecture={architecture}"])
+    with pytest.raises(ItaMedError, match=r"train\.mask is 1\.5"):
+        r.load(r.find("scratch/encoder-small"), ["train.mask=1.5"])
 
 
 @pytest.mark.parametrize("text", ["- a\n", "a: [", "name: x\nmethod: ft\n", "\x00"])
