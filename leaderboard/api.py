@@ -229,11 +229,14 @@ def system(request: Request, state: Board, id: Number, version: Version = BENCHM
         found = ranking_of(state, version=version, fresh=True)  # it may have come a moment ago
     if all(row.id != id for row in found.rows):
         raise Problem("No such system", 404)
-    return state.cache.answer(request, lambda: _system(state, found, id), found.stamp, "system", str(id), version)
+    return state.cache.answer(request, lambda: system_of(state, found, id), found.stamp, "system", str(id), version)
 
 
-def _system(state: State, found: Ranking, number: int) -> System:
-    row = next(row for row in found.rows if row.id == number)
+def system_of(state: State, found: Ranking, number: int) -> System:
+    """A row of a ranking with what the store knows of it; a Problem where it is not there."""
+    row = next((row for row in found.rows if row.id == number), None)
+    if row is None:
+        raise Problem("No such system", 404)
     with state.engine.begin() as connection:
         entries = store.entries(connection, synthetic=state.synthetic, version=found.version)
         kept = store.submission(connection, number)

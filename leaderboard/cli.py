@@ -89,6 +89,7 @@ def serve(
     quota: Annotated[int, typer.Option(min=0, help="Accepted submissions of a user per day.")] = 10,
     posts: Annotated[int, typer.Option(min=1, help="Requests of a user, and of an address, per minute.")] = 60,
     checkers: Annotated[int, typer.Option(min=0, help="Processes that check uploads; 0: inside the server.")] = 2,
+    contact: Annotated[str, typer.Option(help="How to reach the maintainers, shown on the page About.")] = "",
 ) -> None:
     """Run the board until it is stopped."""
     from ita_med import sources
@@ -106,7 +107,8 @@ def serve(
         mirror = sources.EMBEDDED
         seed(engine)
     settings = Settings(
-        quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1
+        quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1,
+        contact=contact,
     )
     run_server(engine, mirror, settings, host, port)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -209,6 +210,20 @@ def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
         .group_by(s.c.benchmark_version)
     )
     return [version for version, _ in sorted(map(tuple, rows), key=lambda row: row[1])]
+
+
+def documents(connection: Connection, data: Mapping[str, str]) -> dict[str, int]:
+    """Documents (or patients) of each task in the gold data with these fingerprints, as they were counted."""
+    r = t.results
+    rows = connection.execute(select(r.c.task, r.c.data, func.max(r.c.clusters)).group_by(r.c.task, r.c.data))
+    return {task: number for task, place, number in rows if place.partition(":")[2] == data.get(task)}
+
+
+def withdrawn(connection: Connection, submission_id: int, *, synthetic: bool = False) -> str:
+    """The day on which a submission was taken off the board; empty if it was not."""
+    s = t.submissions
+    moment = connection.scalar(select(s.c.withdrawn).where((s.c.id == submission_id) & (s.c.synthetic == synthetic)))
+    return moment.date().isoformat() if moment else ""
 
 
 def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:

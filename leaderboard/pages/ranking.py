@@ -84,6 +84,7 @@ def results(site: Site, view: Ranking, filters: Filters, reference: Reference, n
         "ranking_results.html", site, view=view, filters=filters, by_kind=by_kind, sections=SECTIONS, shown=shown,
         total=len(systems), columns=columns(site, view, filters.tasks), marks=training_marks, reference=reference,
         trained_all=lambda row, view: trained(row, view.tasks), trained_one=lambda row, task: trained(row, [task]),
+        figure_query=lambda filters: {k: v for k, v in filters.query().items() if k in ("part", "scale", "version")},
         any_ranked=any(row.kind == "ranked" for row in view.rows), notice=notice,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,15 +12,27 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
+from ita_med import BENCHMARK_VERSION, catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import api_compare, store
+from ita_med.leaderboard import api, api_compare, queue, store
 from ita_med.leaderboard.answers import Problem
 from ita_med.leaderboard.api import spend
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.comparing import Compared
 from ita_med.leaderboard.documents import DocumentsCompared
-from ita_med.leaderboard.pages import compare, figures, filters, ranking, shell, submit
-from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of
+from ita_med.leaderboard.pages import (
+    compare,
+    figures,
+    filters,
+    model,
+    prose,
+    ranking,
+    shell,
+    submit,
+    tasks,
+    waiting,
+)
+from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of, missing
 from ita_med.leaderboard.ranking import Ranking
 from ita_med.tasks.report import reference
 
@@ -53,6 +66,54 @@ def _ranking(state: State, part: str, scale: str, version: str) -> Ranking:
     return state.board.ranking(part, scale, synthetic=state.synthetic, version=version)
 
 
+def model_page(state: State, site: Site, query: QueryParams) -> Page:
+    asked = model_query(query)
+    number, version = int(asked["id"]), asked["version"]
+    try:
+        return model.page(site, api.system_of(state, _ranking(state, "all", "raw", version), number))
+    except Problem:
+        with state.engine.begin() as connection:
+            day = store.withdrawn(connection, number, synthetic=state.synthetic)
+        return model.withdrawn(site, number, day) if day else missing(site, "model", site.words["no_system"])
+
+
+def model_query(query: QueryParams) -> dict[str, str]:
+    number = query.get("id", "")
+    return {"id": number if re.fullmatch(r"[0-9]{1,15}", number) else "0", "version": filters.read(query).version}
+
+
+def tasks_page(state: State, site: Site, query: QueryParams) -> Page:
+    view = _ranking(state, "all", "raw", BENCHMARK_VERSION)
+    with state.engine.begin() as connection:
+        documents = store.documents(connection, view.data)
+        entries = store.entries(connection, synthetic=state.synthetic)
+    name = tasks_query(query)
+    if not name:
+        return tasks.page(site, view, documents)
+    known = {task.id: task for task in catalogue.tasks(ready=True)}
+    if name not in known:
+        return missing(site, "tasks", site.words["no_task"])
+    errors = {entry.id: 100 * entry.errors[name] for entry in entries if name in entry.errors}
+    return tasks.one(site, known[name], view, documents, errors)
+
+
+def tasks_query(query: QueryParams) -> str:
+    return query.get("task", "")[:80]
+
+
+def queue_page(state: State, site: Site, query: QueryParams) -> Page:
+    with state.engine.begin() as connection:
+        return waiting.page(site, queue.jobs(connection))
+
+
+def method_page(state: State, site: Site, query: QueryParams) -> Page:
+    return prose.page(site, "method")
+
+
+def about_page(state: State, site: Site, query: QueryParams) -> Page:
+    return prose.page(site, "about", state.settings.contact)
+
+
 def figures_page(state: State, site: Site, query: QueryParams) -> Page:
     return figures.page(site, *_view(state, site, filters.read(query)))
 
@@ -80,14 +141,13 @@ def submit_page(state: State, site: Site, query: QueryParams) -> Page:
 
 
 PAGES: dict[str, Callable[[State, Site, QueryParams], Page]] = {
-    "ranking": ranking_page,
-    "figures": figures_page,
-    "compare": compare_page,
-    "submit": submit_page,
-}
+    "ranking": ranking_page, "figures": figures_page, "compare": compare_page, "model": model_page,
+    "tasks": tasks_page, "submit": submit_page, "queue": queue_page, "method": method_page, "about": about_page,
+}  # fmt: skip
 """Each page of the board, made from the state, the language and the address's query."""
 CACHED: dict[str, Callable[[QueryParams], object]] = {
-    "ranking": filters.read, "figures": filters.read, "compare": compare.read,
+    "ranking": filters.read, "figures": filters.read, "compare": compare.read, "model": model_query,
+    "tasks": tasks_query, "method": lambda _: "", "about": lambda _: "",
 }  # fmt: skip
 """Pages that depend on nothing but the board's results and on what this reads from the query."""
 
@@ -100,6 +160,13 @@ def site_of(state: State, language: str) -> Site:
     return Site(language, state.synthetic)
 
 
+class _NotThere(Exception):
+    """A page that is not kept: addresses of nothing are without number."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+
 def _page(language: str, name: str) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
         state: State = request.app.state.board
@@ -108,14 +175,21 @@ def _page(language: str, name: str) -> Callable[[Request], Response]:
         headers = {"content-security-policy": framed.policy}
 
         def make() -> bytes:
-            return document(site, PAGES[name](state, site, request.query_params), framed).encode()
+            made = PAGES[name](state, site, request.query_params)
+            if made.status != 200:
+                raise _NotThere(made)
+            return document(site, made, framed).encode()
 
         if name in CACHED:
             key = (state.board.stamp(), "page", language, name, repr(CACHED[name](request.query_params)))
             if name in COSTLY and not state.cache.known(*key):
                 spend(state, request)
-            return state.cache.content(request, make, HTML, headers, *key)
-        made = PAGES[name](state, site, request.query_params)
+            try:
+                return state.cache.content(request, make, HTML, headers, *key)
+            except _NotThere as error:
+                made = error.page
+        else:
+            made = PAGES[name](state, site, request.query_params)
         body = document(site, made, framed)
         return Response(body, made.status, headers | {"cache-control": "no-store"}, HTML)
 
@@ -123,16 +197,32 @@ def _page(language: str, name: str) -> Callable[[Request], Response]:
 
 
 def _ranking_fragment(language: str) -> Callable[[Request], Response]:
+    def make(state: State, site: Site, chosen: filters.Filters) -> str:
+        view, notice = _view(state, site, chosen)
+        return ranking.results(site, view, chosen, reference.load(), notice)
+
+    return _fragment(language, "ranking", make)
+
+
+def _figures_fragment(language: str) -> Callable[[Request], Response]:
+    def make(state: State, site: Site, chosen: filters.Filters) -> str:
+        return "\n".join(figures.fragments(site, _view(state, site, chosen)[0]))
+
+    return _fragment(language, "figures", make)
+
+
+def _fragment(
+    language: str, name: str, make: Callable[[State, Site, filters.Filters], str]
+) -> Callable[[Request], Response]:
+    """A part of the ranking, for a page that is open already."""
+
     def show(request: Request) -> Response:
         state: State = request.app.state.board
-        site = site_of(state, language)
         chosen = filters.read(request.query_params)
-
-        def make() -> bytes:
-            view, notice = _view(state, site, chosen)
-            return ranking.results(site, view, chosen, reference.load(), notice).encode()
-
-        return state.cache.content(request, make, HTML, {}, state.board.stamp(), "fragment", language, repr(chosen))
+        key = (state.board.stamp(), "fragment", name, language, repr(chosen))
+        return state.cache.content(
+            request, lambda: make(state, site_of(state, language), chosen).encode(), HTML, {}, *key
+        )
 
     return show
 
@@ -183,4 +273,5 @@ for _language in LANGUAGES:
         _address = f"/{_language}/" if _name == "ranking" else f"/{_language}/{_name}"
         router.add_api_route(_address, _page(_language, _name), name=f"{_language} {_name}")
     router.add_api_route(f"/{_language}/fragments/ranking", _ranking_fragment(_language))
+    router.add_api_route(f"/{_language}/fragments/figures", _figures_fragment(_language))
     router.add_api_route(f"/{_language}/{{path:path}}", _file_of_gradio(_language))

@@ -27,7 +27,7 @@ FILES = re.compile(r"(assets|static/js|static/fonts/\w+)/[\w.-]+\.(js|css|woff2?
 SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.DOTALL)
 STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
 APP = re.compile(r"(<gradio-app[^>]*>)\s*</gradio-app>(.*?)</body>", re.DOTALL)
-NAMES = (*MENU, "model")
+NAMES = (*MENU, "model", "figures")
 PLAIN_POLICY = "script-src 'self'"
 POLICY = (
     "default-src 'none'; {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "

@@ -55,6 +55,10 @@ class Site:
     def families(self) -> dict[str, str]:
         return FAMILIES[self.language]
 
+    def term(self, word: str) -> str:
+        """A word of the catalogue in the page's language, where there is one for it."""
+        return words_it.TERMS.get(word, word) if self.language == "it" else word
+
     def link(self, page: str, **query: Any) -> str:
         return self.address(self.language, page, query)
 

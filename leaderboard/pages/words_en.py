@@ -104,6 +104,7 @@ WORDS = {
     "collapse": "Hide the tasks of {family}",
     "trained_mark": "declared: trained on {n} of the {total} tasks here",
     "contaminated": "contaminated",
+    "weights": "Weights",
     "open": "open weights",
     "closed": "closed weights",
     "by": "by",
@@ -245,6 +246,8 @@ WORDS = {
     "method_of": "Method",
     "user": "User",
     "no_system": "There is no system with this number on the board.",
+    "withdrawn_badge": "withdrawn",
+    "contact": "Contact:",
     # tasks
     "tasks_intro": "Twenty tasks in five families. In distribution (ID): a train split exists. Out of distribution (OOD): there is none, or nobody may train on it.",
     "tasks_caption": "Tasks of {family}",

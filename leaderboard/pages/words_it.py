@@ -106,6 +106,7 @@ WORDS = {
     "collapse": "Nascondi i compiti di {family}",
     "trained_mark": "dichiarato: addestrato su {n} dei {total} compiti qui",
     "contaminated": "contaminato",
+    "weights": "Pesi",
     "open": "pesi aperti",
     "closed": "pesi chiusi",
     "by": "di",
@@ -247,6 +248,8 @@ WORDS = {
     "method_of": "Metodo",
     "user": "Utente",
     "no_system": "In classifica non c'è un sistema con questo numero.",
+    "withdrawn_badge": "ritirato",
+    "contact": "Contatto:",
     # tasks
     "tasks_intro": "Venti compiti in cinque famiglie. In distribuzione (ID): esistono dati di addestramento. Fuori distribuzione (OOD): non ce ne sono, o nessuno può usarli.",
     "tasks_caption": "Compiti: {family}",
@@ -288,3 +291,21 @@ WORDS = {
     "since": "Dal",
     "result": "Risultato",
 }
+
+TERMS = {
+    "strict micro-F1": "micro-F1 stretta",
+    "micro-F1 over relations": "micro-F1 sulle relazioni",
+    "macro-F1": "macro-F1",
+    "official macro-F1": "macro-F1 ufficiale",
+    "accuracy": "accuratezza",
+    "not stated": "non dichiarato",
+    "open": "aperto",
+    "gated": "su accettazione",
+    "on request": "su richiesta",
+    "native": "nativo",
+    "machine-translated": "traduzione automatica",
+    "projected": "proiettato",
+    "silver": "automatico (silver)",
+    "synthetic": "sintetico",
+}
+"""Words of the catalogue, which is in English."""

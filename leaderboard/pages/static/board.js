@@ -104,6 +104,7 @@
       results.removeAttribute("aria-busy");
       sortAgain();
       showChosen();
+      lookForFigures();
     } catch (error) {
       if (error.name === "AbortError") return;
       results.removeAttribute("aria-busy");
@@ -202,8 +203,23 @@
     button.disabled = true;
     draw(button).catch(() => { button.disabled = false; });
   });
+  const fetchLazy = async (place) => {
+    const answer = await fetch(place.dataset.lazy);
+    if (answer.ok) place.innerHTML = await answer.text(); // escaped by the server
+  };
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      watcher.unobserve(entry.target);
+      fetchLazy(entry.target);
+    }
+  }, { rootMargin: "300px" });
+  const lookForFigures = () => {
+    for (const place of $$("[data-lazy]:empty")) watcher.observe(place);
+  };
 
   // A plain form or a page from the back-forward cache may come with filled fields.
   keepQuery();
   showChosen();
+  lookForFigures();
 })();
