@@ -23,9 +23,7 @@ from ita_med.leaderboard.uploads import Checkers
 
 @dataclass
 class State:
-    """What the routes share; files: what pages need besides data.
-
-    `synthetic`: the board shows runs on the embedded sample, and says so."""
+    """What the routes share. files: of the pages; synthetic: the board shows runs on the sample, and says so."""
 
     engine: Engine
     mirror: str | None
@@ -46,7 +44,7 @@ class State:
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
     """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
     from ita_med.leaderboard import api, api_compare
-    from ita_med.leaderboard.pages import routes
+    from ita_med.leaderboard.pages import routes, shell
 
     if mirror is None and sources.nothing_real():
         mirror = sources.EMBEDDED
@@ -63,6 +61,8 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.shell:
+            shell.load_beside()
         yield
         state.checkers.close()
         state.board.close()

@@ -90,6 +90,9 @@ def serve(
     posts: Annotated[int, typer.Option(min=1, help="Requests of a user, and of an address, per minute.")] = 60,
     checkers: Annotated[int, typer.Option(min=0, help="Processes that check uploads; 0: inside the server.")] = 2,
     contact: Annotated[str, typer.Option(help="How to reach the maintainers, shown on the page About.")] = "",
+    shell: Annotated[
+        bool, typer.Option("--shell/--plain", help="Load Gradio as the frame of the pages, or leave it out.")
+    ] = True,
 ) -> None:
     """Run the board until it is stopped."""
     from ita_med import sources
@@ -108,8 +111,8 @@ def serve(
         seed(engine)
     settings = Settings(
         quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1,
-        contact=contact,
-    )
+        contact=contact, shell=shell,
+    )  # fmt: skip
     run_server(engine, mirror, settings, host, port)
 
 

@@ -22,7 +22,8 @@ class Settings:
     """quota: accepted submissions of a user per day (UTC); *_per_minute: requests that cost work (all POSTs, and
     comparisons that are not cached); check_processes: 0 checks uploads inside the server's own process;
     queue: jobs that a submitter may have waiting; patience: seconds that a reader waits for a ranking that is being
-    computed anew before getting the last one; contact: how to reach the maintainers, for the page About."""
+    computed anew before getting the last one; contact: how to reach the maintainers, for the page About; shell: whether
+    pages stand in Gradio's frame."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     check_seconds: float = 120.0
@@ -33,6 +34,7 @@ class Settings:
     queue: int = 3
     patience: float = 60.0
     contact: str = ""
+    shell: bool = True
 
 
 @dataclass

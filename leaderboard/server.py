@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import shell
 
 
 def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str, port: int) -> None:
@@ -23,7 +22,6 @@ def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str
     except OSError as error:
         raise ItaMedError(f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port") from error
     listening.listen(2048)
-    shell.gradio()  # before anybody waits for it
     shown = f"[{host}]" if ":" in host else host
     print(f"ita-med: the board is at http://{shown}:{listening.getsockname()[1]}/ (API: /api/v1)", flush=True)
     config = uvicorn.Config(

@@ -170,9 +170,10 @@ class _NotThere(Exception):
 def _page(language: str, name: str) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
         state: State = request.app.state.board
-        framed = shell.gradio().shell(language, name)
+        ready = shell.ready()
+        framed = ready.shell(language, name) if ready else None
         site = site_of(state, language)
-        headers = {"content-security-policy": framed.policy}
+        headers = {"content-security-policy": framed.policy if framed else shell.PLAIN_POLICY}
 
         def make() -> bytes:
             made = PAGES[name](state, site, request.query_params)
@@ -181,7 +182,14 @@ def _page(language: str, name: str) -> Callable[[Request], Response]:
             return document(site, made, framed).encode()
 
         if name in CACHED:
-            key = (state.board.stamp(), "page", language, name, repr(CACHED[name](request.query_params)))
+            key = (
+                state.board.stamp(),
+                "page",
+                str(framed is None),
+                language,
+                name,
+                repr(CACHED[name](request.query_params)),
+            )
             if name in COSTLY and not state.cache.known(*key):
                 spend(state, request)
             try:
@@ -229,7 +237,8 @@ def _fragment(
 
 def _file_of_gradio(language: str) -> Callable[[Request, str], Response]:
     def show(request: Request, path: str) -> Response:
-        found = shell.gradio().file(language, path)
+        ready = shell.ready()
+        found = ready.file(language, path) if ready else None
         if found is None:
             raise Problem("Not found", 404)
         headers = FOREVER if path.startswith("assets/") else {}

@@ -15,11 +15,11 @@ import re
 import threading
 import warnings
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from markupsafe import Markup
 
+from ita_med.leaderboard.answers import log
 from ita_med.leaderboard.pages.site import LANGUAGES, MENU, WORDS
 
 HOST = "http://shell"
@@ -28,12 +28,12 @@ SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.D
 STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
 APP = re.compile(r"(<gradio-app[^>]*>)\s*</gradio-app>(.*?)</body>", re.DOTALL)
 NAMES = (*MENU, "model", "figures")
-PLAIN_POLICY = "script-src 'self'"
 POLICY = (
     "default-src 'none'; {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 """Scripts are files of ours or inline ones that have one of the hashes named; nothing is evaluated from strings."""
+PLAIN_POLICY = POLICY.format(scripts="script-src 'self'")
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,33 @@ class Gradio:
         return asyncio.run(ask())
 
 
-@cache
+_loading = threading.Lock()
+_loaded: list[Gradio] = []
+
+
 def gradio() -> Gradio:
-    """The shell of this process; the first call imports Gradio, which takes some seconds."""
-    return Gradio()
+    """The shell of this process; the first call imports Gradio, which takes seconds."""
+    with _loading:
+        if not _loaded:
+            _loaded.append(Gradio())
+        return _loaded[0]
+
+
+def ready() -> Gradio | None:
+    """The shell, if it is there; pages without it are complete, so nobody waits for it."""
+    return _loaded[0] if _loaded else None
+
+
+def load_beside() -> None:
+    """Load the shell while the server already answers."""
+    threading.Thread(target=_load, name="gradio", daemon=True).start()
+
+
+def _load() -> None:
+    try:
+        gradio()
+    except Exception:
+        log.exception("the pages stay without Gradio's shell")
 
 
 def _path(language: str, name: str) -> str:
@@ -138,7 +161,7 @@ def _taken_apart(html: str, language: str) -> Shell:
     scripts = SCRIPT.findall(html)
     hashes = [_hash(code) for attributes, code in scripts if "src=" not in attributes]
     tags = [match[0] for match in SCRIPT.finditer(head)] + STYLESHEET.findall(head)
-    policy = POLICY.format(scripts=" ".join([PLAIN_POLICY, *hashes]))
+    policy = POLICY.format(scripts=" ".join(["script-src 'self'", *hashes]))
     return Shell(Markup("\n".join(tags)), Markup(found[1]), Markup("</gradio-app>" + found[2]), policy)
 
 

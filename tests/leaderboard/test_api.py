@@ -511,7 +511,7 @@ def test_a_check_that_takes_too_long_is_killed(files: Files) -> None:
 class Server:
     def __init__(self, engine: Engine) -> None:
         command = [sys.executable, "-m", "ita_med.cli", "leaderboard", "serve", "--port", "0", "--checkers", "0"]
-        command += ["--db", url_of(engine), "--mirror", "embedded"]
+        command += ["--db", url_of(engine), "--mirror", "embedded", "--plain"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = re.findall(r"http://\S+[^/\s]", self.process.stdout.readline())[0].rstrip("/")
