@@ -81,6 +81,10 @@ def _asking(opened: Opened, cell: Cell) -> tuple[int, int, float | None]:
     work = 0.0
     for task in cell.tasks:
         data = opened.data[task]
+        if recipe.method == "encoder":
+            counted = measured.read_once(data, tokenizer, shape, opened.study.limit)
+            read, work = read + (counted["prompt_tokens"] or 0), work + (counted["flops"] or 0)
+            continue
         asked = {"apply_chat_template": recipe.model.chat, "num_fewshot": cell.shots, "limit": opened.study.limit}
         lengths, answers = measured.prompts(data, tokenizer, asked), _answers(data, opened.study.limit, tokenizer)
         read, written = read + lengths.total, written + answers

@@ -179,7 +179,7 @@ def run_cell(opened: Opened, cell: Cell) -> None:
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     recipe = studies.recipe_of(cell.recipe, opened.study.changes)
     tokenizer = measured.load_tokenizer(recipe.model.place, recipe.model.revision)
-    loaded = [opened.data[task] for task in cell.tasks]
+    loaded = [opened.data[task] for task in cell.tasks if task in manifest["speed"]]
     joules = meter.joules() if fresh else {}
     block = {
         "kind": opened.study.kind,
@@ -192,7 +192,30 @@ def run_cell(opened: Opened, cell: Cell) -> None:
 
 
 def _answer(opened: Opened, cell: Cell, folder: Path) -> None:
+    """As `ita-med eval` does; encoders as `ita-med predict` does."""
+    recipe = studies.recipe_of(cell.recipe, opened.study.changes)
+    if recipe.method == "encoder":
+        from ita_med.training.encoders.predict import predict
+
+        batch = int(opened.study.batch_size) if opened.study.batch_size.isdecimal() else 32
+        trained, tasks = opened.out / TRAINED / cell.training, _answerable(opened, cell)
+        predict(trained, folder, tasks, opened.mirror, limit=opened.study.limit, batch_size=batch)
+        return
     evaluate(_asked(opened, cell), list(cell.tasks), folder, opened.mirror)
+
+
+def _answerable(opened: Opened, cell: Cell) -> list[str]:
+    """The tasks whose labels an encoder of the run knows; the others, out of distribution, are said."""
+    from ita_med.training.encoders import parts
+
+    made = orjson.loads((opened.out / TRAINED / cell.training / runs.FINISHED).read_bytes())["parts"]
+    known = [task for task in cell.tasks if parts.teacher(opened.data[task], made)]
+    for task in cell.tasks:
+        if task not in known:
+            _say(f"{cell.name}: no encoder has the labels of {task}")
+    if not known:
+        raise ItaMedError(f"{cell.name}: no encoder has the labels of any of its tasks")
+    return known
 
 
 def _declared(manifest: dict[str, Any], recipe: Recipe, cell: Cell, taken: dict[str, Any] | None) -> dict[str, Any]:
@@ -201,9 +224,10 @@ def _declared(manifest: dict[str, Any], recipe: Recipe, cell: Cell, taken: dict[
     if cell.training and cell.size:
         method += f" n={cell.size} seed={cell.seed}" if cell.size != studies.ALL else f" seed={cell.seed}"
     declared = dict(manifest.get("declared") or {})
-    declared["model_type"] = "chat" if recipe.model.chat else "decoder"
+    if recipe.method != "encoder":
+        declared["model_type"] = "chat" if recipe.model.chat else "decoder"
     declared["trained_on"] = sorted(taken["tasks"]) if taken else []
-    if taken and taken.get("parameters"):
+    if taken and taken.get("parameters") and recipe.method != "encoder":
         declared["parameters"] = round(taken["parameters"] / 1e6, 3)
     return manifest | {"model": recipe.model.public_name, "method": method, "declared": declared}
 

@@ -64,6 +64,9 @@ def _row_lengths(made: TrainingPlan) -> Lengths:
     """Of one pass over the data."""
     if made.tokens:
         return Lengths.of(len(row["input_ids"]) for row in made.tokens)
+    if made.encoders is not None and made.encoders.parts is not None:
+        parts = [part for of_task in made.encoders.parts.values() for part in of_task]
+        return Lengths.of(len(seq["input_ids"]) for part in parts for row in part.rows for seq in row.sequences)
     tokens, length = made.estimate.tokens, made.recipe.data.max_length
     return Lengths(tokens / length, tokens, float(tokens) * length)  # packed to sequences of max_length
 
@@ -80,6 +83,9 @@ def inference(
     asked, model = manifest["run"], shape(recipe)
     tasks: dict[str, Any] = {}
     for data in loaded:
+        if recipe.method == "encoder":
+            tasks[data.task.id] = read_once(data, tokenizer, model, asked["limit"])
+            continue
         lengths = prompts(data, tokenizer, asked)
         speed = manifest["speed"][data.task.id]
         copies = speed["documents"] / speed["requests"] if speed.get("requests") else 1.0
@@ -95,6 +101,20 @@ def inference(
             counted["flops"] = flops.generation(model, lengths, written)
     found = {"tasks": tasks, "joules": joules}
     return found if model is None else found | {"shape": model.as_dict()}
+
+
+def read_once(data: TaskData, tokenizer: Any, model: Shape | None, limit: int | None) -> dict[str, Any]:
+    """Of an encoder that tags mentions: each text once, overlaps of windows apart. Other tasks read every pair, item or
+    option beside the text; they are not counted here."""
+    examples = data.examples[:limit]
+    found: dict[str, Any] = {"documents": len(examples), "prompt_tokens": None, "answer_tokens": 0, "flops": None}
+    if data.task.family in ("ner", "arg") and tokenizer is not None:
+        lengths = Lengths.of(
+            len(ids) for ids in tokenizer([str(getattr(e, "text", "")) for e in examples])["input_ids"]
+        )
+        found |= {"prompt_tokens": lengths.total, "prompt_tokens_squared": lengths.squares}
+        found["flops"] = None if model is None else flops.forward(model, lengths, scored=0)
+    return found
 
 
 def prompts(data: TaskData, tokenizer: Any, asked: dict[str, Any]) -> Lengths:
