@@ -156,3 +156,55 @@ def test_a_killed_study_goes_on(tiny: Tiny, tmp_path: Path) -> None:
     assert (first / "manifest.json").read_bytes() == before
     assert "examples" in finished.stdout
     assert (out / "figure.svg").is_file()
+
+
+@pytest.mark.slow
+def test_encoders_are_trained_and_asked_where_they_know_the_labels(tiny_encoders: Tiny, tmp_path: Path) -> None:
+    settings = [
+        f"model.path={tiny_encoders('bert')}", "data.tasks=[arg_abstrct]", "train.max_steps=2", "report_to=none",
+        "model.dtype=float32",
+    ]  # fmt: skip
+    values = {"kind": "ood", "recipes": ["encoders/bert-base-italian"], "changes": settings, "seeds": [0]}
+    study = st.from_dict(values, "study")
+    out = tmp_path / "out"
+    execute.execute(execute.open_study(study, out, "embedded"), drop_weights=True)
+    folder = out / "runs" / "bert-base-italian_s0"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    tasks = ["ita_med_arg_abstrct", "ita_med_arg_abstrct_glaucoma", "ita_med_arg_abstrct_mixed"]
+    assert sorted(manifest["study"]["inference"]["tasks"]) == tasks
+    assert manifest["method"] == "encoder seed=0"
+    assert manifest["declared"]["model_type"] == "encoder"
+    assert manifest["study"]["training"]["flops"] > 0
+    assert all(counted["flops"] > 0 for counted in manifest["study"]["inference"]["tasks"].values())
+    checked = check.check(read_folder(folder), "embedded")
+    assert checked.accepted, checked.problems
+    assert not list((out / "trained").rglob("*.safetensors")), "weights were to be dropped"
+    assert len(report.make(study, out, mirror="embedded").figure.panels) == 3
+
+
+@pytest.mark.slow
+def test_pretraining_goes_before_fine_tuning(tiny: Tiny, corpus: Path, tmp_path: Path) -> None:
+    shared = [f"model.path={tiny('qwen3')}", "report_to=none", "model.dtype=float32", "train.batch_size=2"]
+    values = {
+        "kind": "adaptation", "recipes": ["qwen3/qwen3-1.7b-ft"], "cpt": "qwen3/qwen3-1.7b-cpt", "seeds": [0],
+        "methods": ["zero-shot", "cpt", "cpt-ft"], "tasks": [ASKED], "limit": 3,
+        "changes": [*changes(tiny("qwen3")), *shared],
+        "cpt_changes": [*shared, f"data.corpora=[{corpus}]", "data.max_length=64", "train.max_steps=1"],
+    }  # fmt: skip
+    study = st.from_dict(values, "study")
+    out = tmp_path / "out"
+    opened = execute.open_study(study, out, "embedded")
+    assert "2 trainings" in dry_run.lines(opened, dry_run.expect(opened))[0]
+    execute.execute(opened)
+    made = json.loads((out / "trained" / "qwen3-1.7b-ft_cpt-ft_s0" / "manifest.json").read_text())
+    assert made["base"]["made_by"]["name"] == "qwen3-1.7b-cpt"
+    digests = set()
+    for name in ("zero-shot", "cpt", "cpt-ft_s0"):
+        manifest = json.loads((out / "runs" / f"qwen3-1.7b-ft_{name}" / "manifest.json").read_text())
+        assert manifest["model"] == "Qwen/Qwen3-1.7B"
+        digests.add(manifest["weights_sha256"] + str(manifest["adapter"]))
+    assert len(digests) == 3, "three different models were asked"
+    found = report.make(study, out, mirror="embedded")
+    assert [r["system"] for r in found.records if r["measure"] == "mean"] == [
+        f"Qwen3-1.7B, {method}" for method in ("zero-shot", "CPT", "CPT, FT")
+    ]  # fmt: skip
