@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ita_med.errors import ItaMedError
+from ita_med.training import runs
 from ita_med.training.estimate import Estimate, free_disk, free_memory, local_file, world_size
 from ita_med.training.recipe import Recipe
 
@@ -40,6 +42,8 @@ def model(recipe: Recipe) -> None:
     if recipe.model.scratch is not None:
         return
     name, path = recipe.model.id, Path(recipe.model.place)
+    if recipe.model.after:
+        _after(recipe, Path(recipe.model.after))
     if path.is_dir():
         if not (path / "config.json").is_file():
             hint = "; it is an adapter: train on merged/" if (path / "adapter_config.json").is_file() else ""
@@ -64,3 +68,16 @@ def model(recipe: Recipe) -> None:
         raise ItaMedError(f"{name} does not exist on the Hub, or is private and your token may not see it") from error
     except (HTTPError, OSError) as error:
         raise ItaMedError(f"the Hub cannot be asked for {name} ({error}); name a folder as model.path") from error
+
+
+def _after(recipe: Recipe, folder: Path) -> None:
+    """The run that a recipe goes on from is finished, and began with the same model."""
+    if not (folder / runs.FINISHED).is_file():
+        raise ItaMedError(f"model.after={folder} holds no finished run of ita-med train")
+    made = json.loads((folder / runs.FINISHED).read_text("utf-8"))
+    while "made_by" in made["base"]:
+        made = made["base"]["made_by"]
+    if made["base"]["model"] != recipe.model.id:
+        raise ItaMedError(
+            f"model.after={folder} began with {made['base']['model']}, {recipe.name} with {recipe.model.id}"
+        )

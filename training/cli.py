@@ -110,7 +110,7 @@ def _without_launch(arguments: list[str]) -> list[str]:
 
 def _print_plan(plan: Plan, out: Path | None, merge: bool, json: bool) -> None:
     from ita_med.training import runs
-    from ita_med.training.plan_text import lines
+    from ita_med.training.plan_text import lines, refusals
 
     if json:
         import dataclasses
@@ -121,6 +121,7 @@ def _print_plan(plan: Plan, out: Path | None, merge: bool, json: bool) -> None:
                 "data": plan.counts,
                 **plan.facts,
                 "licences": runs.licences(plan.counts),
+                "may_not_be_published": refusals(plan),
                 "estimate": dataclasses.asdict(plan.estimate) | {"memory_gib": plan.estimate.memory_gib},
             }
         )

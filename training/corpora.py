@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ita_med.dataset_builders.corpora.pipeline import inputs
 from ita_med.dataset_builders.corpora.pipeline.run import read_report
 from ita_med.errors import DataError, ItaMedError
+from ita_med.training import replay
 from ita_med.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ SAMPLE = 200
 
 @dataclass
 class Corpora:
-    """files: of all corpora, in order; counts: name of a folder -> what its report says."""
+    """files: of all corpora, in order; counts: name of a folder -> what its report says, those of `replay` too."""
 
     files: list[Path]
     counts: dict[str, dict[str, Any]]
+    replay: replay.Drawn | None = None
 
     @property
     def characters(self) -> int:
@@ -48,26 +50,43 @@ def prepare(recipe: Recipe, *, strict: bool = False) -> Corpora:
 
     Strict: a corpus that was not compared with evaluated texts is an error, else it is marked in the counts.
     """
-    files: list[Path] = []
-    counts: dict[str, dict[str, Any]] = {}
-    for name in recipe.data.corpora:
-        folder = Path(name)
-        report = read_report(folder)
-        found = [path for path, _ in inputs.find_files(str(folder / "data"))]
-        if len({path.suffix for path in [*files, *found]}) > 1:
-            raise ItaMedError(f"{folder}: Parquet and JSON Lines cannot be mixed; build all corpora in one format")
-        if folder.name in counts:
-            raise ItaMedError(f'two corpora are called "{folder.name}"; rename one folder')
-        try:
-            counts[folder.name] = _counts(report)
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{folder}/report.json is not a report of ita-med ({error!r} is missing)") from error
-        if strict and not counts[folder.name]["decontaminated"]:
-            raise DataError(f"{folder} was never compared with evaluated texts; build it with decontamination")
-        files += found
+    found = {Path(name).name: _open(Path(name), strict) for name in recipe.data.corpora}
+    general = recipe.data.replay
+    more = {Path(name).name: _open(Path(name), strict) for name in (general.corpora if general else [])}
+    named = [*recipe.data.corpora, *(general.corpora if general else [])]
+    if len(found | more) < len(named):
+        raise ItaMedError(f"{recipe.name}: two of its corpora have the same name; rename one folder")
+    counts = {name: of_one for name, (_, of_one) in found.items()}
     if not sum(entry["documents"] for entry in counts.values()):
         raise ItaMedError(f"{recipe.name}: its corpora hold no documents")
-    return Corpora(files, counts)
+    drawn = None
+    if general:
+        drawn = replay.draw(more, general.share, recipe.train.seed, sum(c["characters"] for c in counts.values()))
+        counts |= {name: of_one for name, (_, of_one) in more.items()}
+        if not drawn.documents:
+            raise ItaMedError(f"{recipe.name}: data.replay draws no document; raise its share or name more text")
+    return Corpora(_one_format([path for files, _ in found.values() for path in files]), counts, drawn)
+
+
+def _open(folder: Path, strict: bool) -> tuple[list[Path], dict[str, Any]]:
+    """The files of a built corpus and the counts of its report."""
+    report = read_report(folder)
+    files = _one_format([path for path, _ in inputs.find_files(str(folder / "data"))])
+    try:
+        counts = _counts(report)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder}/report.json is not a report of ita-med ({error!r} is missing)") from error
+    if strict and not counts["decontaminated"]:
+        raise DataError(f"{folder} was never compared with evaluated texts; build it with decontamination")
+    return files, counts
+
+
+def _one_format(files: list[Path]) -> list[Path]:
+    if len({path.suffix for path in files}) > 1:
+        raise ItaMedError(
+            f"{files[0].parents[1]}: Parquet and JSON Lines cannot be mixed; build all corpora in one format"
+        )
+    return files
 
 
 def _counts(report: dict[str, Any]) -> dict[str, Any]:
@@ -115,10 +134,17 @@ def records(corpora: Corpora, *, streaming: bool = False) -> Any:
 def dataset(recipe: Recipe, corpora: Corpora, tokenizer: Any) -> Dataset | IterableDataset:
     """{"input_ids", "labels"} per document; read and tokenised on the way where the recipe streams."""
     end = document_end(recipe, tokenizer)
-    found = records(corpora, streaming=recipe.data.streaming)
 
     def tokenise(batch: dict[str, list[str]]) -> dict[str, list[list[int]]]:
         ids = [[*(own[:-1] if own[-1:] == [end] else own), end] for own in tokenizer(batch["text"])["input_ids"]]
         return {"input_ids": ids, "labels": ids}
 
-    return found.map(tokenise, batched=True, remove_columns=found.column_names or list(inputs.COLUMNS))
+    def tokens(found: Any) -> Any:
+        return found.map(tokenise, batched=True, remove_columns=found.column_names or list(inputs.COLUMNS))
+
+    main = tokens(records(corpora, streaming=recipe.data.streaming))
+    if (drawn := corpora.replay) is None:
+        return main
+    general = records(Corpora(drawn.files, {}), streaming=recipe.data.streaming).filter(replay.only(drawn))
+    documents = sum(c["documents"] for c in corpora.counts.values()) - drawn.documents
+    return replay.interleave(main, tokens(general), documents, drawn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ita_med.printing import aligned
-from ita_med.training import runs
+from ita_med.training import runs, terms
 from ita_med.training.run import Plan
 
 METHODS = {
@@ -25,7 +25,7 @@ def lines(plan: Plan, out: Path | None, merge: bool) -> list[str]:
     found += _corpora(plan) if recipe.data.corpora else _tasks(plan)
     guess = " (guessed from the name: its configuration is not here)" if size.source == "name" else ""
     found += ["", f"parameters  {size.parameters:,}, trained {size.trainable:,}{guess}", *_costs(plan), ""]
-    found += _licences(plan)
+    found += [*_licences(plan), *_publishing(plan)]
     found += ["", "would write" + (f" to {out}" if out else ""), *(f"  {name}" for name in files(plan, merge))]
     return found
 
@@ -68,6 +68,7 @@ def _corpora(plan: Plan) -> list[str]:
     table = [["corpus", "documents", "words", "characters", "evaluated texts"]]
     for name, c in plan.counts.items():
         cells = [f"{c[key]:,}" for key in ("documents", "words", "characters")]
+        name += f" (replayed: {c['share']:.1%})" if "share" in c else ""
         table.append([name, *cells, "taken out" if c["decontaminated"] else "NOT COMPARED"])
     return [*aligned(table, left=1), *(["SYNTHETIC SAMPLE: no real data"] if plan.facts["synthetic"] else [])]
 
@@ -93,3 +94,16 @@ def _licences(plan: Plan) -> list[str]:
     if not all(entry["commercial"] for entry in found):
         lines.append("WARNING: data not clearly free for commercial use are among them; the model inherits that")
     return lines
+
+
+def refusals(plan: Plan) -> dict[str, str]:
+    """Data -> why a model that is trained on them may not be published."""
+    run = {"base": runs.base(plan.recipe), "licences": runs.licences(plan.counts)}
+    return {m.name: m.refusal for m in terms.materials(run) if m.refusal}
+
+
+def _publishing(plan: Plan) -> list[str]:
+    refused = refusals(plan)
+    if not refused:
+        return ["ita-med publish would publish the weights, the tokenizer, the manifest and a card"]
+    return [f"ita-med publish would refuse the result: {name}: {why}" for name, why in refused.items()]

@@ -38,12 +38,14 @@ class Scratch:
 @dataclass
 class Model:
     """id: a Hub id, or the folder of a run that was trained before. path: a local folder with the files of `id`, for
-    machines without a network; the run keeps the public name. chat: train with the model's chat template (instruction
-    as system turn). dtype: what is computed in, where the device can; all-parameter training keeps its weights in
-    float32. scratch (mlm, cpt): a new model, which is to be called `id`."""
+    machines without a network; the run keeps the public name. after: the folder of a finished run that began with `id`;
+    training goes on from its result. chat: train with the model's chat template (instruction as system turn). dtype:
+    what is computed in, where the device can; all-parameter training keeps its weights in float32. scratch (mlm,
+    cpt): a new model, which is to be called `id`."""
 
     id: str
     path: str | None = None
+    after: str | None = None
     revision: str = "main"
     chat: bool = True
     dtype: str = "bfloat16"
@@ -53,12 +55,25 @@ class Model:
     @property
     def place(self) -> str:
         """Where the model is loaded from."""
+        if self.after:
+            merged = Path(self.after) / "merged"
+            return str(merged) if merged.is_dir() else self.after
         return self.path or self.id
 
     @property
     def public_name(self) -> str:
         """The Hub id; of a folder its last part: other machines do not have the rest."""
+        if self.after:
+            return Path(self.after).name
         return Path(self.id).name if Path(self.id).is_dir() else self.id
+
+
+@dataclass
+class Replay:
+    """corpora: folders of ita-med corpus build; share: theirs of all characters that are read (see replay.py)."""
+
+    corpora: list[str]
+    share: float = 0.1
 
 
 @dataclass
@@ -70,7 +85,8 @@ class Data:
     the token behind each document; null: the tokenizer's end of sequence, which in a chat model ends a turn. The
     tokenizer itself is left as it is. streaming (cpt): texts are read and tokenised while the model is trained, not
     before. overlap (encoder): tokens that the windows of a long text have in common. negatives (encoder): pairs without
-    a relation, and items without a value, that are learned for each with one; null for all."""
+    a relation, and items without a value, that are learned for each with one; null for all. replay (cpt): general
+    text that is mixed in."""
 
     tasks: list[str] = field(default_factory=list)
     corpora: list[str] = field(default_factory=list)
@@ -82,6 +98,7 @@ class Data:
     streaming: bool = False
     overlap: int = 128
     negatives: int | None = None
+    replay: Replay | None = None
 
 
 @dataclass
@@ -231,6 +248,13 @@ def _check(recipe: Recipe, where: str) -> None:
         if scratch.architecture not in able or recipe.lora is not None or recipe.model.path is not None:
             known = " or ".join(f"{', '.join(kinds)} by {method}" for method, kinds in ARCHITECTURES.items())
             raise ItaMedError(f"{where}: from scratch one trains {known}, without lora and model.path")
+    if (replay := recipe.data.replay) is not None:
+        if recipe.method != "cpt":
+            raise ItaMedError(f"{where}: data.replay is for continual pre-training")
+        if not replay.corpora or not 0 < replay.share < 1:
+            raise ItaMedError(f"{where}: data.replay wants corpora, and a share between 0 and 1")
+    if recipe.model.after and recipe.model.path:
+        raise ItaMedError(f"{where}: model.after and model.path both name the files to start from")
     if recipe.train.packing not in ("none", "bfd", "bfd_split"):
         raise ItaMedError(f'{where}: train.packing is "none", "bfd" or "bfd_split"')
     if recipe.method == "cpt" and recipe.train.packing != "bfd_split":

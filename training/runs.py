@@ -43,8 +43,11 @@ def as_run(recipe: Recipe) -> dict[str, Any]:
     """The recipe as a dictionary, without the folders of this machine."""
     values = dataclasses.asdict(recipe)
     values["model"].pop("path")
-    values["model"]["id"] = recipe.model.public_name
+    values["model"]["id"] = recipe.model.id if recipe.model.after else recipe.model.public_name
+    values["model"]["after"] = recipe.model.after and Path(recipe.model.after).name
     values["data"]["corpora"] = [Path(name).name for name in recipe.data.corpora]
+    if recipe.data.replay:
+        values["data"]["replay"]["corpora"] = [Path(name).name for name in recipe.data.replay.corpora]
     return values
 
 
@@ -58,7 +61,7 @@ def base(recipe: Recipe) -> dict[str, Any]:
     """The model that is trained: public name, revision, and the run that made it if it is one of ours."""
     if recipe.model.scratch is not None:
         return {"model": recipe.model.id, "revision": "", "from_scratch": True}
-    folder = Path(recipe.model.place)
+    folder = Path(recipe.model.after or recipe.model.place)
     found: dict[str, Any] = {"model": recipe.model.public_name, "revision": recipe.model.revision}
     if (folder / FINISHED).is_file():
         made = json.loads((folder / FINISHED).read_text("utf-8"))

@@ -184,20 +184,24 @@ def tiny_encoders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built corpus of 60 synthetic texts, some far longer than a sequence, as `ita-med corpus build` leaves it."""
+    texts = [" ".join(sample_texts()[i::60])[: 150 + 200 * (i % 9)] for i in range(60)]
+    return write_corpus(tmp_path_factory.mktemp("corpora") / "corpus", texts)
+
+
+def write_corpus(folder: Path, texts: list[str]) -> Path:
+    """A folder as `ita-med corpus build` leaves it."""
     import orjson
     import pyarrow.parquet as pq
 
     from ita_med.schema import TextExample, to_table
 
-    folder = tmp_path_factory.mktemp("corpora") / "corpus"
     (folder / "data").mkdir(parents=True)
-    texts = [" ".join(sample_texts()[i::60])[: 150 + 200 * (i % 9)] for i in range(60)]
     examples = [TextExample(f"t{i}", text, "sample", "CC0 1.0", "") for i, text in enumerate(texts)]
     for part in range(2):
         pq.write_table(to_table(examples[part::2], "text"), folder / "data" / f"train-{part:05}-of-00002.parquet")
-    written = {"documents": 60, "words": sum(len(t.split()) for t in texts), "characters": sum(map(len, texts))}
+    words, characters = sum(len(t.split()) for t in texts), sum(map(len, texts))
     report = {
-        "total": {"written": written},
+        "total": {"written": {"documents": len(texts), "words": words, "characters": characters}},
         "sources": {"sample": {"CC0 1.0": {}}},
         "fingerprint": "0" * 64,
         "decontamination": {"checked": {"e3c/disorder/test": {}}, "found": {}},

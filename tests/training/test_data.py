@@ -18,6 +18,8 @@ from ita_med.tasks.model import TEMPLATE_SETTINGS
 from ita_med.training import corpora, data, guard
 from ita_med.training import recipe as r
 
+from .conftest import write_corpus
+
 Tiny = Callable[[str], Path]
 TEXT = (
     "Paziente di 63 anni, giunta in pronto soccorso per dolore toracico insorto a riposo da circa due ore, "
@@ -236,6 +238,61 @@ def test_packing_keeps_every_token_of_a_corpus(family: str, streaming: bool, tin
     assert corpora.tokens_per_character(found, tokenizer) * found.characters == pytest.approx(
         sum(map(len, expected)), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_general_text_is_replayed_in_its_share_and_every_document_once(
+    streaming: bool, tiny: Tiny, corpus: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny("qwen3"))
+    general = write_corpus(tmp_path / "general", [f"Testo generale {n}: " + "la casa " * (n % 7) for n in range(4000)])
+    changes = [f"data.corpora=[{corpus}]", f"data.streaming={str(streaming).lower()}"]
+    changes += [f"data.replay={{corpora: [{general}], share: 0.2}}"]
+    recipe = r.load(r.find("qwen3/qwen3-1.7b-cpt"), changes)
+    found = corpora.prepare(recipe)
+    counts = found.counts["general"]
+    assert counts["replayed_of"] == 4000
+    assert counts["share"] == pytest.approx(0.2, abs=0.02)
+    assert counts["share"] == pytest.approx(counts["characters"] / found.characters, abs=1e-4)
+    assert found.characters == found.counts["corpus"]["characters"] + counts["characters"]
+    end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    texts = [t for t in corpora.texts(corpora.Corpora(sorted(general.rglob("*.parquet")), {})) if found.replay.holds(t)]
+    assert (len(texts), sum(map(len, texts))) == (counts["documents"], counts["characters"])
+    wanted = [[*tokenizer(text)["input_ids"], end] for text in [*corpora.texts(found), *texts]]
+    made = [row["input_ids"] for row in corpora.dataset(recipe, found, tokenizer)]
+    assert sorted(made) == sorted(wanted)
+    assert made == [row["input_ids"] for row in corpora.dataset(recipe, corpora.prepare(recipe), tokenizer)]
+    own = [[*tokenizer(text)["input_ids"], end] for text in corpora.texts(found)]
+    places = [n for n, ids in enumerate(made) if ids in own]
+    assert min(places) < len(made) / 3, "the texts are mixed, not laid end to end"
+    assert max(places) > 2 * len(made) / 3
+    recipe.train.seed = 1
+    other = corpora.prepare(recipe)
+    assert other.counts["general"]["characters"] != counts["characters"], "the seed draws"
+    less = r.load(r.find("qwen3/qwen3-1.7b-cpt"), [*changes[:2], f"data.replay={{corpora: [{general}], share: 0.99}}"])
+    taken = corpora.prepare(less).counts["general"]
+    assert taken["documents"] == 4000, "no document is repeated to fill the share"
+    assert taken["share"] < 0.99
+
+
+def test_replay_that_cannot_be_is_refused(corpus: Path, tmp_path: Path) -> None:
+    def load(name: str, share: str, folder: Path) -> r.Recipe:
+        return r.load(
+            r.find(name), [f"data.corpora=[{corpus}]", f"data.replay={{corpora: [{folder}], share: {share}}}"]
+        )
+
+    for share in ("0", "1", "1.5"):
+        with pytest.raises(ItaMedError, match="a share between 0 and 1"):
+            load("qwen3/qwen3-1.7b-cpt", share, corpus)
+    with pytest.raises(ItaMedError, match=r"data\.replay is for continual"):
+        load("qwen3/qwen3-1.7b-ft", "0.1", corpus)
+    with pytest.raises(ItaMedError, match="have the same name"):
+        corpora.prepare(load("qwen3/qwen3-1.7b-cpt", "0.1", corpus))
+    empty = write_corpus(tmp_path / "empty", [])
+    with pytest.raises(ItaMedError, match="draws no document"):
+        corpora.prepare(load("qwen3/qwen3-1.7b-cpt", "0.1", empty))
 
 
 def test_a_corpus_must_be_one_that_was_built(corpus: Path, tmp_path: Path) -> None:

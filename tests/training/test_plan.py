@@ -44,6 +44,8 @@ def test_a_dry_run_tells_everything_and_touches_nothing(
     arguments = (FT, "--dry-run", "--mirror", "embedded", "--set", f"model.path={tiny('smollm2')}", "--out", "run")
     code, out, err = ita_med(*arguments)
     assert (code, err) == (0, "")
+    assert "would refuse the result: pharmaer: access to it is gated" in out
+    assert "refuse the result: e3c" not in out
     for expected in ("SYNTHETIC SAMPLE", "ita_med_ner_e3c_disorder", "(counted)", "parameters", "GiB", "FLOPs",
                      "CC BY-NC", "WARNING", "adapter_model.safetensors", "to run"):  # fmt: skip
         assert expected in out
@@ -70,6 +72,7 @@ def test_a_dry_run_of_pre_training(ita_med: Any, tiny: Tiny, corpus: Path) -> No
     assert code == 0
     assert "taken out" in out
     assert "CC0 1.0" in out
+    assert "would publish the weights" in out
     assert "model.safetensors, config.json" in out
 
 
@@ -232,3 +235,26 @@ def test_pre_training_then_fine_tuning(tiny: Tiny, corpus: Path, tmp_path: Path)
     assert json.loads((tmp_path / "ft" / "adapter_config.json").read_text())["base_model_name_or_path"] == "cpt"
     for path in [*(tmp_path / "ft").glob("*.json"), *(tmp_path / "cpt").glob("*.json")]:
         assert str(tmp_path) not in path.read_text(), path.name
+
+
+def test_a_recipe_goes_on_from_a_run_that_began_with_its_model(tiny: Tiny, corpus: Path, tmp_path: Path) -> None:
+    """Pre-training by LoRA, merged, then fine-tuning from it."""
+    more = ["train.max_steps=2", "train.batch_size=2", "report_to=none"]
+    first = [*more, f"model.path={tiny('qwen3')}", f"data.corpora=[{corpus}]", "data.max_length=64", "lora={r: 4}"]
+    cpt = run.train(r.load(r.find("qwen3/qwen3-1.7b-cpt"), first), tmp_path / "cpt", merge=True)
+    assert cpt["trainable"] < cpt["parameters"]
+    after = [*more, f"model.after={tmp_path / 'cpt'}", "data.tasks=[arg_abstrct]", "data.cap_per_task=8"]
+    recipe = r.load(r.find("qwen3/qwen3-1.7b-ft"), after)
+    assert recipe.model.place == str(tmp_path / "cpt" / "merged")
+    ft = run.train(recipe, tmp_path / "ft", "embedded")
+    assert ft["base"]["model"] == "cpt"
+    assert ft["base"]["made_by"]["fingerprint"] == cpt["fingerprint"]
+    assert ft["recipe"]["model"]["id"] == "Qwen/Qwen3-1.7B"
+    for path in (tmp_path / "ft").glob("*.json"):
+        assert str(tmp_path) not in path.read_text(), path.name
+    with pytest.raises(ItaMedError, match=r"began with Qwen/Qwen3-1.7B, gemma-3-1b-it-ft with google/gemma-3-1b-it"):
+        checks.model(r.load(r.find("gemma3/gemma-3-1b-it-ft"), [f"model.after={tmp_path / 'cpt'}"]))
+    with pytest.raises(ItaMedError, match="holds no finished run"):
+        checks.model(r.load(r.find("qwen3/qwen3-1.7b-ft"), [f"model.after={tmp_path}"]))
+    with pytest.raises(ItaMedError, match="both name the files"):
+        r.load(r.find("qwen3/qwen3-1.7b-ft"), ["model.after=a", "model.path=b"])
