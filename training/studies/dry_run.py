@@ -42,10 +42,10 @@ def expect(opened: Opened) -> list[Expected]:
     found = []
     for cell in opened.plan.cells:
         done = execute.finished(opened, cell)
-        begun = (opened.out / execute.RUNS / cell.name).is_dir() or (
-            opened.out / execute.TRAINED / cell.training
-        ).is_dir()
-        made = Expected(cell, "finished" if done else "begun" if cell.training and begun else "to do")
+        folders = [opened.out / execute.RUNS / cell.name]
+        folders += [opened.out / execute.TRAINED / cell.training] if cell.training else []
+        begun = any(folder.is_dir() for folder in folders)
+        made = Expected(cell, "finished" if done else "begun" if begun else "to do")
         if cell.training:
             estimate = _training(opened, opened.plan.trainings[cell.training], sizes)
             made.trained = estimate.trained_tokens if estimate else 0

@@ -38,7 +38,7 @@ KEPT = ("manifest.json", COSTS)
 
 @dataclasses.dataclass
 class Opened:
-    """A study with its data. left_out: task -> why its data are not there."""
+    """A study with the data that it evaluates. left_out: task -> why its data are not there."""
 
     study: Study
     plan: Plan
@@ -66,7 +66,8 @@ def open_study(study: Study, out: Path, mirror: str | None) -> Opened:
     made.cells = [dataclasses.replace(cell, tasks=tuple(t for t in cell.tasks if t in data)) for cell in made.cells]
     if empty := [cell.name for cell in made.cells if not cell.tasks]:
         raise ItaMedError(f"run {empty[0]}: no data for any of its tasks ({next(iter(why.values()))})")
-    return Opened(study, made, out, mirror, data, why)
+    evaluated = {task for cell in made.cells for task in cell.tasks}
+    return Opened(study, made, out, mirror, {task: d for task, d in data.items() if task in evaluated}, why)
 
 
 def _tasks(study: Study) -> list[str]:

@@ -215,6 +215,9 @@ def test_names_of_others_are_only_text(made_up: MakeUp, tmp_path: Path) -> None:
     for name in ("figure.svg", "table.md"):
         assert "<script>alert" not in (tmp_path / "study" / name).read_text()
     assert "<script>alert" not in (tmp_path / "study" / "figure.html").read_text().rpartition("</script>\n")[2]
+    made_up("y", {NER: 0.5}, method="4-shot", model="<b>&")
+    made("adaptation", tmp_path / "study")
+    check_files(tmp_path / "study")
 
 
 @pytest.mark.parametrize(
