@@ -110,7 +110,7 @@ def read_once(data: TaskData, tokenizer: Any, model: Shape | None, limit: int | 
     found: dict[str, Any] = {"documents": len(examples), "prompt_tokens": None, "answer_tokens": 0, "flops": None}
     if data.task.family in ("ner", "arg") and tokenizer is not None:
         lengths = Lengths.of(
-            len(ids) for ids in tokenizer([str(getattr(e, "text", "")) for e in examples])["input_ids"]
+            len(ids) for ids in tokenizer([str(getattr(e, "text", "")) for e in examples], verbose=False)["input_ids"]
         )
         found |= {"prompt_tokens": lengths.total, "prompt_tokens_squared": lengths.squares}
         found["flops"] = None if model is None else flops.forward(model, lengths, scored=0)
