@@ -4,7 +4,8 @@
     OMP_NUM_THREADS=1 python benchmarks/board_kill.py --db postgresql://user:password@127.0.0.1/empty
 
 In each round a real `ita-med leaderboard serve` takes uploads of four clients, each another one, and a worker evaluates
-the queue (by a command that copies a finished run); both are killed 0 to --most seconds after they are up. After each
+the queue (by a command that copies a finished run); both are killed, 0 to --most seconds after the first upload was
+accepted, or in one round of five after the server is up. After each
 round: every submission that a client was told of is there, once, with all its results and its line in `uploads`, and
 nothing is half there. At the end a last worker, left alone, empties the queue: every job is done, and has one result.
 Ends with 1 where something was lost, doubled or half written.
@@ -39,6 +40,7 @@ from ita_med.tasks.evaluate import Run, evaluate
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 CLIENTS = 4
+MODELS = 5
 SILENT = 1.0
 """Seconds after which a worker counts as dead; 120 on a real board."""
 WORKER = """
@@ -62,7 +64,7 @@ EVALUATION = """
 import json, shutil, sys, time
 from pathlib import Path
 number, model, out = sys.argv[1:]
-time.sleep(int(number) % 5 / 20)
+time.sleep(0.1 + int(number) % 5 / 10)
 shutil.copytree(Path(__file__).parent / "run", out)
 path = Path(out) / "manifest.json"
 path.write_text(json.dumps(json.loads(path.read_text()) | {"model": model}))
@@ -86,8 +88,7 @@ def main() -> None:
         told: dict[str, int] = {}
         drawn = random.Random(given.seed)
         for n in range(given.rounds):
-            with store.writing(engine) as connection:
-                queue.enqueue(connection, user, f"kill/model-{n}")
+            ask(engine, user, n)
             one_round(engine, folder, token, told, drawn, n, given.most)
             problems = wrong(engine, told)
             print(f"round {n + 1:>3}: {len(told)} accepted, {state(engine)}", *problems, flush=True)
@@ -107,6 +108,13 @@ def prepare(folder: Path) -> None:
     (folder / "worker.py").write_text(WORKER)
     (folder / "evaluation.py").write_text(EVALUATION)
     (folder / "out").mkdir()
+
+
+def ask(engine: Engine, user: accounts.User, n: int) -> None:
+    """Models for the worker of one round; those that failed are queued again."""
+    with store.writing(engine) as connection:
+        for k in range(MODELS):
+            queue.enqueue(connection, user, f"kill/model-{n}-{k}")
 
 
 def started(engine: Engine, command: list[str]) -> subprocess.Popen[str]:
@@ -139,6 +147,10 @@ def one_round(
         clients = [threading.Thread(target=client, args=(url, folder, token, told, f"{n}.{k}")) for k in range(CLIENTS)]
         for one in clients:
             one.start()
+        known = len(told)
+        until = time.monotonic() + (0 if drawn.random() < 0.2 else 60)  # one in five is killed while it warms up
+        while len(told) == known and time.monotonic() < until:
+            time.sleep(0.01)
         first, second = sorted(drawn.uniform(0, most) for _ in range(2))
         victims = drawn.sample([server, worker], 2)
         time.sleep(first)
@@ -194,8 +206,8 @@ def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
     """The queue goes on: what was given up after too many kills is asked for again, and each job has one result."""
     with store.writing(engine) as connection:
         user = accounts.find_user(connection, "kill")
-        for n in range(rounds):
-            queue.enqueue(connection, user, f"kill/model-{n}")
+    for n in range(rounds):
+        ask(engine, user, n)
     shutil.rmtree(folder / "out")
     (folder / "out").mkdir()
     worker = started(engine, [str(folder / "worker.py"), str(folder), "1", str(SILENT)])
@@ -205,7 +217,7 @@ def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
         rows = select(t.submissions.c.claim).where(t.submissions.c.provenance == "reproduced")
         models = Counter(row.claim["model"] for row in connection.execute(rows))
     found = [f"job {job.id} is {job.state}: {job.message}" for job in jobs if job.state != "done"]
-    found += [f"{len(jobs)} jobs of {rounds}"] if len(jobs) != rounds else []
+    found += [f"{len(jobs)} jobs of {MODELS * rounds}"] if len(jobs) != MODELS * rounds else []
     return found + [f"{model}: {models[model]} results" for model in {job.model for job in jobs} if models[model] != 1]
 
 

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -531,40 +530,3 @@ def test_a_real_server_serves_and_stops(engine: Engine, files: Files, signed: di
             assert len(real.get("/api/v1/ranking").json()["rows"]) == 1
     finally:
         server.stop(signal.SIGTERM)
-
-
-def test_a_server_killed_during_an_upload_keeps_all_or_nothing(
-    engine: Engine, files: Files, signed: dict[str, str]
-) -> None:
-    accepted: set[int] = set()
-    for n in range(3):
-        server = Server(engine)
-        stop = threading.Event()
-
-        def send(url: str = server.url, stop: threading.Event = stop, n: int = n) -> None:
-            for k in range(200):
-                if stop.is_set():
-                    return
-                try:
-                    answer = submit(httpx, change_manifest(files, revision=f"{n}.{k}"), signed, url)
-                except httpx.HTTPError:
-                    return
-                if answer.status_code == 201:
-                    accepted.add(answer.json()["id"])
-
-        def submit(_: Any, files: Files, headers: dict[str, str], url: str) -> httpx.Response:
-            return httpx.post(f"{url}/api/v1/submissions", content=zipped(files), headers=ZIP | headers)
-
-        thread = threading.Thread(target=send)
-        thread.start()
-        time.sleep(0.7 + 0.13 * n)
-        server.stop(signal.SIGKILL)
-        stop.set()
-        thread.join()
-    assert accepted
-    with engine.begin() as connection:
-        found = store.entries(connection, synthetic=True)
-    assert accepted <= {entry.id for entry in found}
-    assert all(set(entry.scores) == set(TASKS) for entry in found)
-    assert rows(engine) == rows(engine, t.uploads)
-    assert rows(engine, t.results) == 2 * rows(engine)
