@@ -258,6 +258,32 @@ def export(
         typer.echo(path)
 
 
+@app.command()
+def publish(
+    to: Annotated[str, typer.Option(help="A dataset of the Hub, ORG/NAME; it is made where there is none.")],
+    db: Database = DEFAULT,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="The runs on the embedded sample; NAME ends in -sample.")
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Create a private repository.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be committed; write nothing.")] = False,
+) -> None:
+    """Publish the results as a dataset of the Hub: scores and what is declared; no predictions, no user names."""
+    engine = _existing(db)
+    from ita_med.leaderboard import publishing
+
+    change = publishing.publish(engine, to, synthetic=synthetic, private=private, dry_run=dry_run)
+    typer.echo(_changed(change, dry_run))
+
+
+def _changed(change: Any, dry_run: bool) -> str:
+    if change.empty:
+        return f"{change.url}: nothing to change"
+    done = "would be committed" if dry_run else f"committed as {change.commit[:8]}"
+    lines = [f"  {path}" for path in change.added] + [f"  {path} (deleted)" for path in change.deleted]
+    return "\n".join([f"{change.url}: {done}", *lines])
+
+
 def _existing(db: str) -> Any:
     """The database, which must be there: a mistyped path is no new board."""
     from ita_med.errors import ItaMedError
