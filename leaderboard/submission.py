@@ -20,6 +20,7 @@ from typing import Any
 from ita_med import BENCHMARK_VERSION, catalogue
 from ita_med.dataset_builders.jsonl import loads
 from ita_med.errors import ItaMedError
+from ita_med.tasks.declared import MODEL_TYPES
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_FILES = 64
@@ -30,7 +31,6 @@ MAX_RATIO = 200
 MAX_MANIFEST_BYTES = 2**20
 MAX_TEXT = 200
 MAX_PROBLEMS = 50
-MODEL_TYPES = ("decoder", "chat", "encoder", "other")
 SAMPLES = re.compile(r"samples_(ita_med_[a-z0-9_]+?)_\d{4}-\d{2}-\d{2}T[\d.:-]+\.jsonl")
 RESULTS = re.compile(r"results_\d{4}-\d{2}-\d{2}T[\d.:-]+\.json")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -271,7 +271,9 @@ def _text(values: dict[str, Any], key: str, *, required: bool = False) -> str:
 
 
 def _number(values: dict[str, Any], key: str) -> float:
-    value = values.get(key, 0)
+    value = values.get(key)
+    if value is None:
+        return 0.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
         raise ItaMedError(f'"{key}" is no number from 0 on')
     return float(value)

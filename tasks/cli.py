@@ -74,6 +74,13 @@ def evaluate(
     verbatim: Annotated[
         bool, typer.Option("--verbatim", help="The same, and mentions are words of the text (hf only).")
     ] = False,
+    declare: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the board shows of the model: licence=…, open_weights=true, parameters=MILLIONS, "
+            "model_type=…, trained_on=TASK,TASK."
+        ),
+    ] = None,
     keep_raw: Annotated[
         bool, typer.Option("--keep_raw", help="Also write every text as generated to OUT/raw; not for publication.")
     ] = False,
@@ -81,15 +88,16 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate a model on tasks and write a submission folder; after a stop, the same command goes on."""
+    from ita_med.tasks import declared
     from ita_med.tasks import report as reports
     from ita_med.tasks.evaluate import Run
     from ita_med.tasks.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)
     run.constrained = "verbatim" if verbatim else "schema" if constrained else ""
-    results = run_model(
-        run, [name.strip() for name in tasks.split(",") if name.strip()], out, mirror, keep_raw=keep_raw
-    )
+    stated = declared.stated(declare or [])
+    wanted = [name.strip() for name in tasks.split(",") if name.strip()]
+    results = run_model(run, wanted, out, mirror, keep_raw=keep_raw, declare=stated)
     if json:
         print_json(results)
     else:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ita_med import BENCHMARK_VERSION, catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import ask, journal, manifest, model, predictions, requests, windows
+from ita_med.tasks import ask, declared, journal, manifest, model, predictions, requests, windows
 from ita_med.tasks.benchmark import TaskData, available, load
 from ita_med.tasks.journal import write_json
 
@@ -62,13 +62,20 @@ def expand(names: list[str]) -> tuple[list[str], bool]:
 
 
 def evaluate(
-    run: Run, names: list[str], out: Path, mirror: str | None = None, *, keep_raw: bool = False
+    run: Run,
+    names: list[str],
+    out: Path,
+    mirror: str | None = None,
+    *,
+    keep_raw: bool = False,
+    declare: declared.Declared | None = None,
 ) -> dict[str, Any]:
     """Evaluate a model and write the submission folder `out`; returns results.json.
 
     Tasks of a group whose data are not there are left out and named in the manifest; a task named by itself must run.
     A folder that holds the journal of the same run is continued; any other that is not empty is refused.
     keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for publication.
+    declare: what `declared.stated` made of --declare.
     """
     if out.exists() and any(out.iterdir()) and not (out / journal.FOLDER).is_dir():
         raise ItaMedError(f"{out} is not empty; name a new folder")
@@ -83,7 +90,7 @@ def evaluate(
     for task, reason in why.items():
         print(f"ita-med: {task} left out: {reason}", file=sys.stderr)
     started = time.time()
-    answers = generate(run, loaded, out, settings)
+    answers = generate(run, loaded, out, settings, declare or {})
     place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
     left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
     out.mkdir(parents=True, exist_ok=True)
@@ -93,8 +100,8 @@ def evaluate(
         if keep_raw:
             predictions.write(out / RAW_FOLDER / f"{data.task.id}.jsonl", data, rows, texts=True)
     results = score_folder(out, loaded, limited=run.limit is not None)
-    written = manifest.manifest(run, loaded, left_out, answers.identity, answers.speed, started)
-    results |= {"model": written["model"], "speed": answers.speed}
+    written = manifest.manifest(run, loaded, left_out, answers.identity, answers.speed, answers.declared, started)
+    results |= {"model": written["model"], "speed": answers.speed, "tokens_per_second": written["tokens_per_second"]}
     write_json(out / "results.json", results)
     write_json(out / "manifest.json", written)
     shutil.rmtree(out / journal.FOLDER, ignore_errors=True)
@@ -115,9 +122,12 @@ class Generated:
     texts: dict[str, list[tuple[str, str]]]
     speed: dict[str, dict[str, Any]]
     identity: dict[str, Any]
+    declared: declared.Declared
 
 
-def generate(run: Run, loaded: list[TaskData], out: Path, settings: dict[str, Any]) -> Generated:
+def generate(
+    run: Run, loaded: list[TaskData], out: Path, settings: dict[str, Any], declare: declared.Declared
+) -> Generated:
     """Ask the model, with a progress bar on a terminal; only the first process of several comes back."""
     lm = model.load(
         run.model,
@@ -171,7 +181,14 @@ def generate(run: Run, loaded: list[TaskData], out: Path, settings: dict[str, An
                 print(f"ita-med: {task}: {message}", file=sys.stderr)
     raw = _texts_of(lm, asked, ended=processors is not None)
     texts = {task: [(row.id, _text(of_task[task], row, asked, raw)) for row in rows] for task, rows in by_task.items()}
-    return Generated(texts, speed, identity)
+    said = declared.declared(
+        lm,
+        model.arguments(run.model_args),
+        chat=run.apply_chat_template,
+        floor=run.model == "baseline",
+        by_hand=declare,
+    )
+    return Generated(texts, speed, identity, said)
 
 
 TextOf = Callable[[requests.Request], str]

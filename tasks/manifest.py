@@ -27,6 +27,7 @@ def manifest(
     left_out: dict[str, str],
     identity: dict[str, Any],
     speed: dict[str, dict[str, Any]],
+    declared: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
     """started: seconds since 1970; left_out: task -> why."""
@@ -50,7 +51,15 @@ def manifest(
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),
         "speed": speed,
+        "tokens_per_second": tokens_per_second(speed),
+        "declared": declared,
     }
+
+
+def tokens_per_second(speed: dict[str, dict[str, Any]]) -> float | None:
+    """Generated tokens per second of the model, over all tasks; None where tokens were not counted."""
+    tokens, seconds = [s["generated_tokens"] for s in speed.values()], sum(s["seconds"] for s in speed.values())
+    return round(sum(tokens) / seconds, 1) if seconds and None not in tokens else None
 
 
 def method(run: Run) -> str:

@@ -289,6 +289,9 @@ def test_a_run_of_a_transformers_model_says_what_it_was(tiny_model: Path, tmp_pa
     assert manifest["model"] == "tiny"
     assert len(manifest["weights_sha256"]) == len(manifest["chat_template_sha256"]) == 64
     assert manifest["dtype"] == "float32"
+    assert manifest["declared"]["model_type"] == "chat"
+    assert manifest["declared"]["parameters"] > 0
+    assert manifest["tokens_per_second"] == results["tokens_per_second"]
     assert {"torch", "transformers", "lm_eval", "ita-med"} <= set(manifest["versions"])
     assert manifest["run"]["seed"] == 3
     assert [len(ids) for ids in manifest["shots"].values()] == [2, 2]
