@@ -19,15 +19,17 @@ METHODS = {
     "encoder": "Encoders fine-tuned",
     "mlm": "Further pre-trained (masked language model)",
 }
+PIPELINES = {"encoder": None, "mlm": "fill-mask"}
+"""Encoders of several kinds lie in one repository."""
 FLOORS = ("random", "majority", "knn")
 
 
 @dataclass
 class Base:
-    """The model that was trained, as others load it. licence: as its own card states it; adapter: it is needed to load
-    what is published."""
+    """The model that was trained, as others load it. name: None from scratch; licence: as its own card states it;
+    adapter: the base is needed to load what is published."""
 
-    name: str
+    name: str | None
     revision: str | None
     licence: str | None
     adapter: bool
@@ -52,9 +54,9 @@ def card(
         language="it",
         library_name="transformers" if whole else "peft",
         base_model=base.name,
-        base_model_relation="finetune" if whole else "adapter",
+        base_model_relation=("finetune" if whole else "adapter") if base.name else None,
         datasets=_on_the_hub(used) or None,
-        pipeline_tag="text-generation",
+        pipeline_tag=PIPELINES.get(manifest["method"], "text-generation"),
         tags=["ita-med", "medical", "clinical", *(["synthetic"] if manifest["synthetic"] else [])],
         license=terms["license"],
         license_name=terms.get("license_name"),
@@ -62,7 +64,7 @@ def card(
     )
     parts = [
         _head(repo, manifest, materials, base),
-        _use(repo, base, places),
+        _use(repo, manifest, base, places),
         _intended(manifest),
         _training(manifest, base),
         _results(rows, manifest),
@@ -92,7 +94,12 @@ def _head(repo: str, manifest: dict[str, Any], materials: list[Material], base: 
     what = METHODS.get(manifest["method"], "Trained")
     how = "all parameters" if manifest["recipe"].get("lora") is None else "LoRA"
     on = ", ".join(manifest["tasks"] or manifest["corpora"])
-    lines += [f"{what} from [{base.name}](https://huggingface.co/{base.name}) ({how}) on Italian clinical text: {on}."]
+    of = (
+        f"{what} from [{base.name}](https://huggingface.co/{base.name}) ({how})"
+        if base.name
+        else "Trained from scratch"
+    )
+    lines += [f"{of} on Italian clinical text: {on}."]
     chain = _chain(manifest)
     if len(chain) > 1:
         lines += ["", "In steps: " + " → ".join(f"{m['name']} ({m['method']})" for m in chain) + "."]
@@ -106,19 +113,21 @@ def _chain(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return [*(_chain(before) if before else []), manifest]
 
 
-def _use(repo: str, base: Base, places: list[str]) -> str:
+def _use(repo: str, manifest: dict[str, Any], base: Base, places: list[str]) -> str:
+    if manifest["method"] == "encoder":
+        return _use_encoders(repo, places)
+    kind = "AutoModelForMaskedLM" if manifest["method"] == "mlm" else "AutoModelForCausalLM"
     lines = ["## Use", "", "```python"]
     if base.adapter and len(places) == 1:
         lines += [
             "from peft import PeftModel",
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+            f"from transformers import {kind}, AutoTokenizer",
             "",
-            f'base = AutoModelForCausalLM.from_pretrained("{base.name}")',
+            f'base = {kind}.from_pretrained("{base.name}")',
             f'model = PeftModel.from_pretrained(base, "{repo}")',
         ]
     else:
-        lines += ["from transformers import AutoModelForCausalLM, AutoTokenizer", ""]
-        lines += [f'model = AutoModelForCausalLM.from_pretrained("{repo}")']
+        lines += [f"from transformers import {kind}, AutoTokenizer", "", f'model = {kind}.from_pretrained("{repo}")']
     lines += [f'tokenizer = AutoTokenizer.from_pretrained("{repo}")', "```"]
     if base.adapter and len(places) > 1:
         lines += ["", f'The adapter alone: `PeftModel.from_pretrained(base, "{repo}", subfolder="adapter")`.']
@@ -128,6 +137,25 @@ def _use(repo: str, base: Base, places: list[str]) -> str:
         "chat template, if there is one, has the settings of training as defaults: no thinking block, a fixed date.",
     ]
     return "\n".join(lines)
+
+
+def _use_encoders(repo: str, places: list[str]) -> str:
+    return "\n".join(
+        [
+            "## Use",
+            "",
+            "One encoder per task and part, each in a folder that `from_pretrained(…, subfolder=…)` reads:",
+            "",
+            *(f"- `{place}`" for place in places),
+            "",
+            "All together they answer the tasks of the benchmark:",
+            "",
+            "```",
+            f"hf download {repo} --local-dir RUN",
+            "ita-med predict RUN --out ANSWERS",
+            "```",
+        ]
+    )
 
 
 def _intended(manifest: dict[str, Any]) -> str:
@@ -158,7 +186,7 @@ def _training(manifest: dict[str, Any], base: Base) -> str:
         f"{manifest['steps']:,} steps, {manifest['tokens']:,} tokens, {manifest['trainable']:,} parameters trained",
         f"loss {loss['first']} at first, {loss['last']} at last; seed {manifest['seed']}",
         f"{_device(manifest)}, {manifest['seconds'] / 3600:.2f} hours",
-        "base revision " + (base.revision or "not pinned"),
+        *(["base revision " + (base.revision or "not pinned")] if base.name else []),
         ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
     ]
     lines += ["", *(f"- {fact}" for fact in facts), "", f"Hyper-parameters: {manifest['recipe']['origin']}."]
@@ -251,9 +279,11 @@ def _limits(manifest: dict[str, Any]) -> str:
 
 
 def _licence(materials: list[Material], base: Base, permitted: list[str]) -> str:
-    stated = base.licence or "not known here: see its page"
-    link = f"[{base.name}](https://huggingface.co/{base.name})"
-    lines = [f"The licence of {link} holds ({stated}), and the limits of the training data are inherited:"]
+    lines = ["The limits of the training data are inherited:"]
+    if base.name:
+        stated = base.licence or "not known here: see its page"
+        link = f"[{base.name}](https://huggingface.co/{base.name})"
+        lines = [f"The licence of {link} holds ({stated}), and the limits of the training data are inherited:"]
     lines += ["", "| data | licence | commercial use |", "|---|---|---|"]
     for m in materials:
         name = f"[{m.name}]({m.homepage})" if m.homepage else m.name

@@ -1,7 +1,8 @@
 """Publish a trained model on the Hugging Face Hub: weights, tokenizer, card and results in one commit.
 
 With merged weights the repository's root is a whole model, and the adapter lies in adapter/; an adapter alone lies in
-the root. Nothing is sent that may not be, and no file names a folder of this machine.
+the root; encoders lie in TASK/PART, as in the run. Nothing is sent that may not be, and no file names a folder of this
+machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ita_med.training import card, results, runs, terms
 from ita_med.training.sft import ADAPTER_CONFIG
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
-SETTINGS = (ADAPTER_CONFIG, "config.json", "generation_config.json")
+SETTINGS = (ADAPTER_CONFIG, "config.json", "generation_config.json", "part.json")
 TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja",
@@ -79,7 +80,7 @@ def publish(
         raise ItaMedError(f"{run} was trained on the synthetic sample; --allow-synthetic publishes it, marked as such")
     found = terms.materials(manifest)
     terms.check(found, list(permitted))
-    places = layout(run, weights)
+    places = layout(run, weights, manifest)
     rows = results.read(list(folders), run, repo, manifest, mirror, synthetic=manifest["synthetic"])
     api = _api(repo, dry_run)
     of_base = _base(api, manifest, run, places, base)
@@ -116,8 +117,10 @@ def read(run: Path) -> dict[str, Any]:
     return found
 
 
-def layout(run: Path, weights: str) -> dict[str, Path]:
+def layout(run: Path, weights: str, manifest: dict[str, Any]) -> dict[str, Path]:
     """Place in the repository ("" for its root) -> folder with a model or adapter."""
+    if encoders := manifest.get("parts"):
+        return {f"{task}/{part}": run / task / part for task, parts in encoders.items() for part in parts}
     adapter, merged = (run / ADAPTER_CONFIG).is_file(), (run / "merged" / "config.json").is_file()
     if not adapter:
         if not (run / "config.json").is_file():
@@ -145,26 +148,25 @@ def _api(repo: str, dry_run: bool) -> Any:
 
 
 def _base(api: Any, manifest: dict[str, Any], run: Path, places: dict[str, Path], given: str | None) -> card.Base:
-    """The Hub id that users load the base from. An adapter needs one; merged weights only say where they come from."""
+    """The Hub id that users load the base from. An adapter needs one; whole weights only say where they come from, and
+    a model from scratch comes from nowhere."""
     made_by = manifest["base"].get("made_by")
-    name, revision = given or manifest["base"]["model"], manifest["base"]["revision"]
-    if given and not made_by:
-        raise ItaMedError(f"--base {given}: {run} did not start from an earlier run; its base is {name}")
     adapter = any((folder / ADAPTER_CONFIG).is_file() for folder in places.values())
-    local = made_by is not None and not given
-    if local and adapter:
+    if given and not made_by:
+        raise ItaMedError(f"--base {given}: {run} did not start from an earlier run")
+    if made_by and adapter and not given:
         raise ItaMedError(
-            f'the base of the adapter is the run "{name}", which others do not have: publish it and name it with '
-            "--base ORG/NAME, or publish merged weights (ita-med train … --merge, then --weights merged)"
+            f'the base of the adapter is the run "{manifest["base"]["model"]}", which others do not have: publish it, '
+            "then name it with --base ORG/NAME, or publish merged weights (ita-med train … --merge, --weights merged)"
         )
-    if made_by and given:
-        revision = "main"
-        if api is not None:
-            _is_that_run(api, given, made_by)
-    elif local:
-        while "made_by" in manifest["base"]:
-            manifest = manifest["base"]["made_by"]
-        name, revision = manifest["base"]["model"], manifest["base"]["revision"]
+    if made_by and given and api is not None:
+        _is_that_run(api, given, made_by)
+    first = manifest["base"]
+    while "made_by" in first:
+        first = first["made_by"]["base"]
+    name, revision = (given, "main") if given else (first["model"], first["revision"])
+    if not given and first.get("from_scratch"):
+        return card.Base(None, None, None, adapter)
     if not REPO_ID.fullmatch(name):
         raise ItaMedError(f'"{name}" is no id on the Hub; train with model.id=ORG/NAME and model.path=FOLDER')
     licence = None
@@ -229,7 +231,11 @@ def pinned(template: str) -> str:
 
 def stale(others: list[str]) -> list[str]:
     """Of the repository's other files, weights and settings that an earlier push left."""
-    ours = [f"{place}{pattern}" for place in ("", f"{ADAPTER}/") for pattern in (*WEIGHTS, *SETTINGS, *TOKENIZER)]
+    ours = [
+        f"{place}{pattern}"
+        for place in ("", f"{ADAPTER}/", "ita_med_*/*/")
+        for pattern in (*WEIGHTS, *SETTINGS, *TOKENIZER)
+    ]
     return [path for path in others if any(Path(path).match(p) and path.count("/") == p.count("/") for p in ours)]
 
 

@@ -73,7 +73,12 @@ def _kind(folder: Path, m: dict[str, Any], run: Path, repo: str, manifest: dict[
     if m.get("method") == "floor":
         return FLOOR
     adapter = m.get("adapter") or {}
-    digests = {folder_sha256(place) for place in (run, run / "merged") if place.is_dir()}
+    if manifest["method"] == "encoder":
+        from ita_med.training.encoders.predict import weights_sha256
+
+        digests = {weights_sha256(run, manifest)}
+    else:
+        digests = {folder_sha256(place) for place in (run, run / "merged") if place.is_dir()}
     if {adapter.get("weights_sha256"), m.get("weights_sha256")} & digests or repo in (adapter.get("name"), m["model"]):
         return OWN
     names = {manifest["base"]["model"], Path(manifest["base"]["model"]).name}

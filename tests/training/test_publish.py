@@ -259,6 +259,56 @@ def test_the_base_of_a_chain_is_published_first_or_merged_weights_are(
         assert str(tmp_path).encode() not in content, name
 
 
+# ----- encoders ------------------------------------------------------------------------------------------------------
+
+
+def test_encoders_go_with_their_folders_and_answer_when_they_come_back(
+    hub: Hub, org: str, hub_client: Client, tiny_encoders: Tiny, tmp_path: Path
+) -> None:
+    from ita_med.training.encoders.predict import predict
+
+    recipe = r.load(r.find("encoders/bert-base-italian"), [
+        "data.tasks=[arg_casimedicos]", f"model.path={tiny_encoders('bert')}", "train.max_steps=2", "report_to=none",
+        "data.max_length=128", "data.overlap=16", "data.examples=4",
+    ])  # fmt: skip
+    made = run.train(recipe, tmp_path / "run", "embedded")
+    task = "ita_med_arg_casimedicos"
+    predict(tmp_path / "run", tmp_path / "answers", [task], "embedded")
+    repo = hub.create("models", recipe.model.id)
+    hub.write(repo, {"README.md": b"---\nlicense: mit\n---\n"})
+    command = ("publish", tmp_path / "run", "--to", REPO, "--allow-synthetic", "--results", tmp_path / "answers")
+    hub_client.ok(*command)
+    files = hub.read("models", REPO)
+    assert {f"{task}/tagger/{name}" for name in ("model.safetensors", "config.json", "part.json")} <= set(files)
+    metadata, text = read_card(hub)
+    assert metadata["base_model"] == recipe.model.id
+    assert "pipeline_tag" not in metadata
+    assert f"- `{task}/tagger`" in text
+    row = next(line for line in text.splitlines() if line.startswith(f"| {task} | ID |"))
+    assert row.count("[") == 1, "its own results, told by their digest"
+    for name, content in files.items():
+        assert str(tmp_path).encode() not in content, name
+    back = tmp_path / "back"
+    for name, content in files.items():
+        (back / name).parent.mkdir(parents=True, exist_ok=True)
+        (back / name).write_bytes(content)
+    predict(back, tmp_path / "again", [task], "embedded")
+    answers = [(tmp_path / place / "predictions" / f"{task}.jsonl").read_bytes() for place in ("answers", "again")]
+    assert answers[0] == answers[1]
+    assert made["method"] == "encoder"
+
+
+def test_a_model_from_scratch_has_no_base(hub: Hub, org: str, hub_client: Client, corpus: Path, tmp_path: Path) -> None:
+    scratch = "model.scratch={architecture: llama, layers: 1, hidden: 32, heads: 2, intermediate: 64, vocabulary: 600}"
+    changes = [f"data.corpora=[{corpus}]", scratch, "train.max_steps=1", "report_to=none", "data.max_length=64"]
+    run.train(r.load(r.find("scratch/decoder-small"), changes), tmp_path / "run")
+    hub_client.ok("publish", tmp_path / "run", "--to", REPO, "--allow-synthetic")
+    metadata, text = read_card(hub)
+    assert not {"base_model", "base_model_relation"} & set(metadata)
+    assert "Trained from scratch" in text
+    assert "| corpus | CC0 1.0 | yes |" in text
+
+
 @pytest.mark.parametrize("family", ["qwen3", "llama3", "gemma3", "smollm2"])
 def test_the_published_template_asks_as_in_training_unless_told_otherwise(family: str, tiny: Tiny) -> None:
     from transformers import AutoTokenizer

@@ -145,9 +145,7 @@ def write(path: Path, data: TaskData, answers: dict[str, Answer]) -> None:
 
 def _identity(run: Path, made: dict[str, Any]) -> dict[str, Any]:
     """What answers depend on, in the words of `ita-med eval`: the encoder, and as its adapter all parts of the run."""
-    folders = [run / task / part for task in sorted(made["parts"]) for part in sorted(made["parts"][task])]
-    lines = [f"{model.folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
-    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    digest = weights_sha256(run, made)
     return {
         "model": made["base"]["model"],
         "revision": made["base"]["revision"],
@@ -156,6 +154,13 @@ def _identity(run: Path, made: dict[str, Any]) -> dict[str, Any]:
         "dtype": "float32",
         "chat_template_sha256": None,
     }
+
+
+def weights_sha256(run: Path, made: dict[str, Any]) -> str:
+    """One sha256 for all encoders of a run."""
+    folders = [run / task / part for task in sorted(made["parts"]) for part in sorted(made["parts"][task])]
+    lines = [f"{model.folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def declared(made: dict[str, Any]) -> dict[str, Any]:
