@@ -243,11 +243,8 @@ def _check(recipe: Recipe, where: str) -> None:
         raise ItaMedError(f"{where}: pre-training needs data.corpora, folders of ita-med corpus build")
     if recipe.method in ("encoder", "mlm"):
         _check_encoder(recipe, where)
-    if (scratch := recipe.model.scratch) is not None:
-        able = ARCHITECTURES.get(recipe.method, ())
-        if scratch.architecture not in able or recipe.lora is not None or recipe.model.path is not None:
-            known = " or ".join(f"{', '.join(kinds)} by {method}" for method, kinds in ARCHITECTURES.items())
-            raise ItaMedError(f"{where}: from scratch one trains {known}, without lora and model.path")
+    if recipe.model.scratch is not None:
+        _check_scratch(recipe, recipe.model.scratch, where)
     if (replay := recipe.data.replay) is not None:
         if recipe.method != "cpt":
             raise ItaMedError(f"{where}: data.replay is for continual pre-training")
@@ -267,6 +264,18 @@ def _check(recipe: Recipe, where: str) -> None:
                         ("gradient_accumulation", recipe.train.gradient_accumulation)):  # fmt: skip
         if value < 1:
             raise ItaMedError(f"{where}: train.{name} is {value}, expected at least 1")
+
+
+def _check_scratch(recipe: Recipe, scratch: Scratch, where: str) -> None:
+    able = ARCHITECTURES.get(recipe.method, ())
+    if scratch.architecture not in able or recipe.lora or recipe.model.path or recipe.model.after:
+        known = " or ".join(f"{', '.join(kinds)} by {method}" for method, kinds in ARCHITECTURES.items())
+        raise ItaMedError(f"{where}: from scratch one trains {known}, without lora, model.path and model.after")
+    sizes = (scratch.layers, scratch.hidden, scratch.heads, scratch.intermediate, scratch.vocabulary)
+    if min(sizes) < 1 or scratch.hidden % scratch.heads or scratch.vocabulary < 300:
+        raise ItaMedError(
+            f"{where}: model.scratch: sizes are at least 1, hidden is a multiple of heads, vocabulary at least 300"
+        )
 
 
 def _check_encoder(recipe: Recipe, where: str) -> None:

@@ -6,12 +6,11 @@ So that "from scratch", "adapted" (further pre-training of a general model) and 
 from __future__ import annotations
 
 import shutil
-import string
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ita_med.errors import ItaMedError
 from ita_med.training.recipe import Recipe, Scratch
 
 ENCODERS = ("bert", "modernbert")
@@ -28,7 +27,10 @@ END = "<|endoftext|>"
 def make(recipe: Recipe, texts: Iterable[str], folder: Path) -> None:
     """Write the untrained model and its tokenizer to `folder`, whole or not at all."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, set_seed
+    from transformers.utils import logging
 
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     assert recipe.model.scratch is not None
     s = recipe.model.scratch
     tokenizer = train_tokenizer(s, _first(texts, s.tokenizer_characters), recipe.data.max_length)
@@ -57,71 +59,58 @@ def config(recipe: Recipe, vocabulary: int | None = None) -> Any:
         "intermediate_size": s.intermediate,
         "max_position_embeddings": recipe.data.max_length,
     }
-    try:
-        match s.architecture:
-            case "bert":
-                return transformers.BertConfig(**sizes, pad_token_id=0)
-            case "modernbert":
-                ids: dict[str, Any] = {
-                    "pad_token_id": 0,
-                    "cls_token_id": 2,
-                    "sep_token_id": 3,
-                    "bos_token_id": 2,
-                    "eos_token_id": 3,
-                }
-                return transformers.ModernBertConfig(**sizes, **{f"{name}_token_id": n for name, n in ids.items()})
-            case _:
-                return transformers.LlamaConfig(
-                    **sizes, num_key_value_heads=s.heads, tie_word_embeddings=True, bos_token_id=None,
-                    eos_token_id=0, pad_token_id=0,
-                )  # fmt: skip
-    except ValueError as error:
-        raise ItaMedError(f"{recipe.name}: model.scratch: {error}") from error
+    match s.architecture:
+        case "bert":
+            return transformers.BertConfig(**sizes, pad_token_id=0)
+        case "modernbert":
+            places = {"pad": 0, "cls": 2, "bos": 2, "sep": 3, "eos": 3}
+            ids: dict[str, Any] = {f"{name}_token_id": place for name, place in places.items()}
+            return transformers.ModernBertConfig(**sizes, **ids)
+        case _:
+            return transformers.LlamaConfig(
+                **sizes, num_key_value_heads=s.heads, tie_word_embeddings=True, bos_token_id=None,
+                eos_token_id=0, pad_token_id=0,
+            )  # fmt: skip
 
 
 def train_tokenizer(s: Scratch, texts: Iterable[str], max_length: int) -> Any:
-    """WordPiece with case and accents for encoders, byte-level BPE for decoders."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    """Byte-level BPE, in which nothing is unknown. For encoders no token holds two words, or a word and a mark.
+
+    (WordPiece and Unigram are not learned alike twice: the trainers of `tokenizers` number pieces in a random order.)
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    if s.architecture not in ENCODERS:
-        bpe = Tokenizer(models.BPE())
-        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        bpe.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        bpe.train_from_iterator(
-            texts,
-            trainers.BpeTrainer(
-                vocab_size=s.vocabulary, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
-            ),
+    encoder = s.architecture in ENCODERS
+    special = list(SPECIAL.values()) if encoder else [END]
+    made = Tokenizer(models.BPE())
+    made.decoder = decoders.ByteLevel()
+    if encoder:
+        made.normalizer = normalizers.NFC()
+        words = pre_tokenizers.Split(Regex(r" ?\w+| ?[^\w\s]|\s"), "isolated")
+        made.pre_tokenizer = pre_tokenizers.Sequence(
+            [words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
         )
-        return PreTrainedTokenizerFast(
-            tokenizer_object=bpe, eos_token=END, pad_token=END, model_max_length=max_length,
-            model_input_names=["input_ids", "attention_mask"],
-        )  # fmt: skip
-    pieces = Tokenizer(models.WordPiece(unk_token=SPECIAL["unk_token"]))
-    pieces.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    pieces.decoder = decoders.WordPiece()
-    special = list(SPECIAL.values())
-    pieces.train_from_iterator(
-        texts,
-        trainers.WordPieceTrainer(
-            vocab_size=s.vocabulary,
-            special_tokens=special,
-            initial_alphabet=list(string.digits + string.ascii_letters + string.punctuation),
-            show_progress=False,
-        ),
+    else:
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=s.vocabulary,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
     )
-    ends = [(token, special.index(token)) for token in (SPECIAL["cls_token"], SPECIAL["sep_token"])]
-    second = "$B:1 [SEP]:1" if s.architecture == "bert" else "$B [SEP]"
-    pieces.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair=f"[CLS] $A [SEP] {second}", special_tokens=ends
-    )
-    types = ["token_type_ids"] if s.architecture == "bert" else []
+    made.train_from_iterator(texts, trainer)
+    names, types = {"eos_token": END, "pad_token": END}, []
+    if encoder:
+        names, types = SPECIAL, ["token_type_ids"] if s.architecture == "bert" else []
+        ends = [(token, special.index(token)) for token in (SPECIAL["cls_token"], SPECIAL["sep_token"])]
+        second = "$B:1 [SEP]:1" if types else "$B [SEP]"
+        made.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", pair=f"[CLS] $A [SEP] {second}", special_tokens=ends
+        )
     return PreTrainedTokenizerFast(
-        tokenizer_object=pieces, model_max_length=max_length,
-        model_input_names=["input_ids", *types, "attention_mask"], **SPECIAL,
+        tokenizer_object=made, model_max_length=max_length,
+        model_input_names=["input_ids", *types, "attention_mask"], **names,
     )  # fmt: skip
 
 

@@ -114,8 +114,32 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
+@cache
+def _word_piece() -> Any:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    from ita_med.training.scratch import SPECIAL
+
+    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    made.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = list(SPECIAL.values())
+    made.train_from_iterator(
+        sample_texts(),
+        trainers.WordPieceTrainer(
+            vocab_size=1500, special_tokens=special, initial_alphabet=list("@*#^"), show_progress=False
+        ),
+    )
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    return PreTrainedTokenizerFast(tokenizer_object=made, model_input_names=inputs, **SPECIAL)
+
+
 def tiny_encoder(kind: str) -> tuple[Any, Any]:
-    """(tokenizer, configuration) of the kinds of the encoder recipes: WordPiece, Unigram and byte-level BPE."""
+    """(tokenizer, configuration) of the kinds of the encoder recipes: WordPiece, Unigram, byte-level BPE, our own."""
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
@@ -126,10 +150,11 @@ def tiny_encoder(kind: str) -> tuple[Any, Any]:
         "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
         "max_position_embeddings": 600,
     }  # fmt: skip
-    if kind == "bert":
-        settings = Scratch("bert", 2, 64, 4, 128, 1500)
-        tokenizer = scratch.train_tokenizer(settings, sample_texts(), 512)
+    if kind == "scratch":
+        tokenizer = scratch.train_tokenizer(Scratch("bert", 2, 64, 4, 128, 1500), sample_texts(), 512)
         return tokenizer, transformers.BertConfig(vocab_size=len(tokenizer), pad_token_id=0, **sizes)
+    if kind == "bert":
+        return _word_piece(), transformers.BertConfig(vocab_size=len(_word_piece()), pad_token_id=0, **sizes)
     names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     start, end = names[0], names[2]
     made = Tokenizer(models.Unigram() if kind == "xlm-roberta" else models.BPE())

@@ -84,6 +84,9 @@ def test_what_cannot_be_trained_from_scratch_is_told() -> None:
     for name, architecture in (("encoder-small", "llama"), ("decoder-small", "bert"), ("decoder-small", "gpt5")):
         with pytest.raises(ItaMedError, match="from scratch one trains bert, modernbert by mlm or llama by cpt"):
             r.load(r.find(f"scratch/{name}"), [f"model.scratch.architecture={architecture}"])
+    for change in ("heads=3", "layers=0", "vocabulary=200"):
+        with pytest.raises(ItaMedError, match=r"model\.scratch: sizes are at least 1"):
+            r.load(r.find("scratch/encoder-small"), [f"model.scratch.{change}"])
     with pytest.raises(ItaMedError, match=r"train\.mask is 1\.5"):
         r.load(r.find("scratch/encoder-small"), ["train.mask=1.5"])
 

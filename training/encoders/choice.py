@@ -26,7 +26,7 @@ def part(data: TaskData, tokenizer: Any, *, max_length: int, overlap: int) -> Pa
         assert isinstance(example, ChoiceExample)
         read = _options(tokenizer, example, facts)
         sequences = [window.inputs for option in read for window in option]
-        rows.append(Row(sequences, np.array(example.answer), [len(option) for option in read]))
+        rows.append(Row(sequences, np.array([example.answer]), [len(option) for option in read]))
     return Part("choice", "classes", ["score"], rows, facts, {"gold": len(rows), "expressed": len(rows)})
 
 
