@@ -276,6 +276,29 @@ def publish(
     typer.echo(_changed(change, dry_run))
 
 
+@app.command()
+def deploy(
+    space: Annotated[str, typer.Option(help="A Space of the Hub, ORG/NAME; it is made where there is none.")],
+    bucket: Annotated[str, typer.Option(help="ORG/NAME of a private bucket for backups and gold data: /data.")] = "",
+    secret: Annotated[
+        list[str] | None, typer.Option(help="Name of an environment variable that becomes a secret; repeatable.")
+    ] = None,
+    wheel: Annotated[Path | None, typer.Option(help="Install this wheel instead of the release.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create a private Space.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+) -> None:
+    """Run the board as a Docker Space."""
+    from ita_med.leaderboard import deploying
+
+    done = deploying.deploy(space, bucket=bucket, secrets=secret, wheel=wheel, private=private, dry_run=dry_run)
+    typer.echo(_changed(done.change, dry_run))
+    would = "would get " if dry_run else ""
+    if done.bucket:
+        typer.echo(f"  {would}bucket {done.bucket} at /data: backups of the board; put the gold data into /data/mirror")
+    for name in done.secrets:
+        typer.echo(f"  {would}secret {name}")
+
+
 def _changed(change: Any, dry_run: bool) -> str:
     if change.empty:
         return f"{change.url}: nothing to change"

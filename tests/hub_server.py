@@ -59,6 +59,8 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def commit(self, revision: str) -> dict[str, Any]:
         oid = self.branches.get(revision) or self.tags.get(revision) or self.pulls.get(revision) or revision
@@ -76,6 +78,7 @@ class Hub:
         self.users: dict[str, User] = {}
         self.faults: list[Fault] = []
         self.log: list[str] = []
+        self.buckets: dict[str, dict[str, Any]] = {}
         """ "METHOD /path STATUS" of every request; a broken connection has status 0."""
         self.lock = threading.RLock()
         self.port = port
@@ -110,6 +113,7 @@ class Hub:
     def clear(self) -> None:
         """Forget all repositories, contents and requests."""
         self.repos.clear()
+        self.buckets.clear()
         self.log.clear()
         for path in self.root.rglob("*"):
             if path.is_file():
@@ -215,6 +219,26 @@ class Hub:
         repo.gated = body.get("gated", repo.gated)
         self.save(repo)
         return Answer({"private": repo.private})
+
+    def secret(self, user: User | None, id: str, body: dict[str, Any], **_: Any) -> Answer:
+        self.find(user, "spaces", id, write=True).secrets[body["key"]] = body["value"]
+        return Answer({})
+
+    def mount(self, user: User | None, id: str, body: dict[str, Any], **_: Any) -> Answer:
+        for volume in body["volumes"]:
+            if volume["type"] == "bucket" and volume["source"] not in self.buckets:
+                raise HubError(404, "", f"no bucket {volume['source']}")
+        self.find(user, "spaces", id, write=True).volumes = body["volumes"]
+        return Answer({})
+
+    def create_bucket(self, user: User | None, id: str, body: dict[str, Any], **_: Any) -> Answer:
+        if not (user and user.may_write(id.split("/")[0])):
+            raise HubError(403 if user else 401, "", f"You don't have the rights to create a bucket {id}")
+        url = f"{self.url}/buckets/{id}"
+        if id in self.buckets:
+            return Answer({"error": "You already created this bucket", "url": url}, status=409)
+        self.buckets[id] = body
+        return Answer({"url": url})
 
     def validate_yaml(self, body: dict[str, Any], **_: Any) -> Answer:
         try:
@@ -363,6 +387,9 @@ ROUTES = [
         ("DELETE", "/api/repos/delete", Hub.delete_repo),
         ("POST", "/api/validate-yaml", Hub.validate_yaml),
         ("PUT", f"/api/{REPO}/settings", Hub.settings),
+        ("POST", "/api/spaces/(?P<id>[^/]+/[^/]+)/secrets", Hub.secret),
+        ("PUT", "/api/spaces/(?P<id>[^/]+/[^/]+)/volumes", Hub.mount),
+        ("POST", "/api/buckets/(?P<id>[^/]+/[^/]+)", Hub.create_bucket),
         ("GET", f"/api/{REPO}", Hub.info),
         ("GET", f"/api/{REPO}/revision/(?P<rev>[^/]+)", Hub.info),
         ("GET", f"/api/{REPO}/tree/(?P<rev>[^/]+)(?:/(?P<path>.+))?", Hub.tree),
