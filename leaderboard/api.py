@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
@@ -158,6 +159,10 @@ def too_many(title: str, wait: int) -> Problem:
     return Problem(title, 429, f"try again in {wait} seconds", headers={"retry-after": str(wait)})
 
 
+def too_slow() -> Problem:
+    return Problem("The body did not come in time", 408, headers={"connection": "close"})
+
+
 def signed_in(
     request: Request, state: Board, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> User:
@@ -301,7 +306,7 @@ def waiting(state: Board) -> Response:
     "/api/v1/submissions",
     status_code=201,
     response_model=Accepted,
-    responses=repeated(Accepted, "A duplicate: the id of the first") | problems(401, 403, 413, 415, 422, 429, 503),
+    responses=repeated(Accepted, "A duplicate: the id of the first") | problems(401, 403, 408, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
 )
 async def submit(
@@ -333,7 +338,7 @@ async def submit(
 @router.post(
     "/api/v1/check",
     response_model=Dry,
-    responses=problems(401, 413, 415, 422, 429, 503),
+    responses=problems(401, 408, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
 )
 async def dry_run(request: Request, state: Board, user: SignedIn) -> Response:
@@ -345,8 +350,11 @@ async def dry_run(request: Request, state: Board, user: SignedIn) -> Response:
 async def _checked(request: Request, state: State) -> Checked:
     """Read and check the upload; a problem of any kind ends here, before quota or database are touched."""
     try:
-        content = await uploads.read_upload(request, state.settings.upload_bytes)
+        async with asyncio.timeout(state.settings.upload_seconds):
+            content = await uploads.read_upload(request, state.settings.upload_bytes)
         checked = await run_in_threadpool(state.checkers.run, content)
+    except TimeoutError as error:
+        raise too_slow() from error
     except uploads.TooLarge as error:
         raise Problem("The upload is too large", 413, f"at most {state.settings.upload_bytes:,} bytes") from error
     except uploads.WrongType as error:
@@ -386,8 +394,11 @@ def withdraw(state: Board, user: SignedIn, id: Number) -> Response:
 async def enqueue(request: Request, state: Board, user: SignedIn) -> Response:
     """Ask the maintainers to evaluate a model of the Hub."""
     try:
-        content = await uploads.read_body(request, MAX_JSON_BYTES)
+        async with asyncio.timeout(state.settings.upload_seconds):
+            content = await uploads.read_body(request, MAX_JSON_BYTES)
         wanted = Wanted.model_validate(loads(content.decode("utf-8")))
+    except TimeoutError as error:
+        raise too_slow() from error
     except uploads.TooLarge as error:
         raise Problem("The body is too large", 413, f"at most {MAX_JSON_BYTES:,} bytes") from error
     except (ValueError, RecursionError) as error:

@@ -71,12 +71,17 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         title="ita-med leaderboard",
         version=__version__,
         summary="Rankings of the Italian clinical NLP benchmark; submissions are re-scored from their predictions.",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     app.state.board = state
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    def document(request: Request) -> Response:
+        return state.files.answer(request, app.openapi, "", "openapi")
+
     app.include_router(api.router)
     app.include_router(api_compare.router)
     app.include_router(routes.router)

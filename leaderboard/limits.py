@@ -19,13 +19,13 @@ MAX_COUNTERS = 20_000
 
 @dataclass(frozen=True)
 class Settings:
-    """quota: accepted submissions of a user per day (UTC); *_per_minute: requests that cost work (all POSTs, and
-    comparisons that are not cached); check_processes: 0 checks uploads inside the server's own process;
-    queue: jobs that a submitter may have waiting; patience: seconds that a reader waits for a ranking that is being
-    computed anew before getting the last one; contact: how to reach the maintainers, for the page About; shell: whether
-    pages stand in Gradio's frame."""
+    """upload_seconds: for the whole body of a request; check_seconds: for checking it; check_processes: 0 checks
+    uploads inside the server's own process; quota: accepted submissions of a user per day (UTC); *_per_minute: requests
+    that cost work (all POSTs, and comparisons that are not cached); queue: jobs that a submitter may have waiting;
+    patience: seconds that a reader waits for a ranking that is being computed anew before getting the last one."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
+    upload_seconds: float = 300.0
     check_seconds: float = 120.0
     check_processes: int = 2
     quota: int = 10

@@ -24,6 +24,8 @@ from ita_med.tasks.declared import MODEL_TYPES
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_FILES = 64
+MAX_ENTRIES = 1000
+"""Of a zip's directory: files, folders, and what operating systems add."""
 MAX_FILE_BYTES = 64 * 2**20
 MAX_TOTAL_BYTES = 256 * 2**20
 MAX_RATIO = 200
@@ -103,6 +105,8 @@ def read_zip(content: bytes) -> dict[str, bytes]:
     """The files of a zip, without its single top folder; sizes are checked before and while anything is unpacked."""
     if len(content) > MAX_UPLOAD_BYTES:
         raise ItaMedError(f"the upload has {len(content):,} bytes, more than {MAX_UPLOAD_BYTES:,}")
+    if content.count(b"PK\x01\x02") > MAX_ENTRIES:  # before Python makes an object of each
+        raise ItaMedError(f"the zip holds more than {MAX_ENTRIES} entries")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             members = [m for m in opened.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
