@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from markupsafe import Markup
 from ita_med.leaderboard.pages.site import Page, Site, fill
 
 FOLDER = Path(__file__).parent / "prose"
+HEADED = re.compile(r"(<h2>(.*?)</h2>\s*)<table>")
+"""A table that follows its heading gets it as a caption."""
 TITLES = {"method": "method_about", "about": "about_about"}
 
 
@@ -18,7 +21,9 @@ TITLES = {"method": "method_about", "about": "about_about"}
 def rendered(name: str, language: str) -> Markup:
     """The HTML of a file; HTML inside it is shown as text."""
     source = (FOLDER / f"{name}.{language}.md").read_text("utf-8")
-    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(source))
+    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
+    text = HEADED.sub(r'\1<table><caption class="sr">\2</caption>', text).replace("<th>", '<th scope="col">')
+    return Markup(text)
 
 
 def page(site: Site, name: str, contact: str = "") -> Page:

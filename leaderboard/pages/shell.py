@@ -158,11 +158,12 @@ def _taken_apart(html: str, language: str) -> Shell:
     found = APP.search(body)
     if found is None:
         raise ValueError("this version of Gradio writes its page in another form")
+    opening = found[1].replace('control_page_title="true"', 'control_page_title="false"')  # titles are ours
     scripts = SCRIPT.findall(html)
     hashes = [_hash(code) for attributes, code in scripts if "src=" not in attributes]
     tags = [match[0] for match in SCRIPT.finditer(head)] + STYLESHEET.findall(head)
     policy = POLICY.format(scripts=" ".join(["script-src 'self'", *hashes]))
-    return Shell(Markup("\n".join(tags)), Markup(found[1]), Markup("</gradio-app>" + found[2]), policy)
+    return Shell(Markup("\n".join(tags)), Markup(opening), Markup("</gradio-app>" + found[2]), policy)
 
 
 def _hash(code: str) -> str:
