@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
@@ -52,6 +52,30 @@ def find_user(connection: Connection, name: str) -> User:
     if row is None:
         raise ItaMedError(f'there is no user "{name}"')
     return User(row.id, row.name, row.role)
+
+
+KEPT = ("benchmark_version", "chat_template_sha256", "data", "dtype", "prompts_sha256", "versions")
+"""What a forgotten user's manifests keep: no commands, paths, machines or times."""
+
+
+def forget(connection: Connection, user: User) -> None:
+    """Delete what is personal of a user. Scores, predictions and declared models stay, without a name.
+
+    Tokens and their labels are deleted, manifests cut to `KEPT`, waiting models taken out of the queue; the name is
+    replaced everywhere, so that it is free again, and nobody can sign in as the old account.
+    """
+    nobody = f"(deleted {user.id})"
+    connection.execute(delete(t.tokens).where(t.tokens.c.user_id == user.id))
+    waiting = (t.jobs.c.user_id == user.id) & (t.jobs.c.state == "queued")
+    connection.execute(update(t.jobs).where(waiting).values(state="failed", message="its user left", finished=now()))
+    s = t.submissions
+    for row in connection.execute(select(s.c.id, s.c.manifest).where(s.c.user_id == user.id)).all():
+        manifest = {key: row.manifest[key] for key in KEPT if key in row.manifest}
+        connection.execute(update(s).where(s.c.id == row.id).values(manifest=manifest))
+    connection.execute(update(t.audit).where(t.audit.c.subject == user.name).values(subject=nobody))
+    gone = {"name": nobody, "role": "submitter", "disabled": True}
+    connection.execute(update(t.users).where(t.users.c.id == user.id).values(gone))
+    record(connection, None, "forget user", nobody)
 
 
 def issue_token(connection: Connection, user: User, label: str = "", days: int | None = 365) -> str:

@@ -190,13 +190,20 @@ def work(
 def user(
     name: Annotated[str, typer.Argument(help="3 to 40 letters, digits, dots, dashes or underscores.")],
     role: Annotated[str, typer.Option(help="submitter or maintainer.")] = "submitter",
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the user's personal data; the scores stay, without a name.")
+    ] = False,
     db: Database = DEFAULT,
 ) -> None:
-    """Add a user."""
-    engine = _connect(db)
+    """Add a user, or forget one."""
+    engine = _existing(db) if forget else _connect(db)
     from ita_med.leaderboard import accounts, store
 
     with store.writing(engine) as connection:
+        if forget:
+            accounts.forget(connection, accounts.find_user(connection, name))
+            typer.echo(f'forgot "{name}"; older backups still hold the name')
+            return
         accounts.add_user(connection, name, role)
     typer.echo(f'added; now: ita-med leaderboard token "{name}"')
 

@@ -71,7 +71,7 @@ _POSTGRESQL: dict[str, Any] = {
 def _sqlite_settings(connection: sqlite3.Connection, _: Any) -> None:
     """WAL lets readers and one writer work side by side; FULL makes an accepted submission survive a power cut."""
     connection.isolation_level = None  # transactions are begun by us: BEGIN, or BEGIN IMMEDIATE for writers
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -241,7 +241,8 @@ def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array
 def stamp_of(connection: Connection) -> str:
     """Changes whenever what the board shows may change; caches and ETags are made of it."""
     s = t.submissions
-    row = connection.execute(select(func.count(), func.max(s.c.id), func.count(s.c.withdrawn))).one()
+    forgotten = select(func.count()).select_from(t.users).where(t.users.c.disabled).scalar_subquery()
+    row = connection.execute(select(func.count(), func.max(s.c.id), func.count(s.c.withdrawn), forgotten)).one()
     return "-".join(str(value or 0) for value in row)
 
 

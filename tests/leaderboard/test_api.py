@@ -263,6 +263,9 @@ def test_metrics_are_prometheus_text(shown: TestClient) -> None:
     line = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+')
     assert all(line.fullmatch(one) for one in lines if not one.startswith("#"))
     assert "itamed_submissions 9" in lines
+    times = [one for one in lines if 'itamed_request_seconds_bucket{route="/api/v1/systems/{id}"' in one]
+    assert [float(one.split()[1]) for one in times] == sorted(float(one.split()[1]) for one in times)
+    assert times[-1].split()[0].endswith('le="+Inf"}')
     assert any('route="/api/v1/systems/{id}",status="200"' in one for one in lines)
 
 

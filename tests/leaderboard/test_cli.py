@@ -119,6 +119,14 @@ def test_accounts_are_made_and_tokens_revoked(command: Command, tmp_path: Path) 
     assert "ita-med eval --model hf --model_args pretrained=org/model" in printed
 
 
+def test_a_user_is_forgotten(command: Command, tmp_path: Path) -> None:
+    database = tmp_path / "board.sqlite"
+    command("leaderboard", "user", "anna.verdi", "--db", database)
+    assert "forgot" in command("leaderboard", "user", "anna.verdi", "--forget", "--db", database).out
+    assert "no user" in command("leaderboard", "user", "anna.verdi", "--forget", "--db", database).err
+    assert "no such database" in command("leaderboard", "user", "x.y", "--forget", "--db", tmp_path / "none").err
+
+
 def test_a_backup_is_restored_and_overwrites_nothing(command: Command, demo_board: bytes, tmp_path: Path) -> None:
     (tmp_path / "board.sqlite").write_bytes(demo_board)
     database, copy, new = (tmp_path / name for name in ("board.sqlite", "copy.sqlite", "new.sqlite"))

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, store
+from ita_med.leaderboard import accounts, queue, store
 from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.check import check
 from ita_med.tasks.scoring.metrics import cluster_sums
@@ -196,3 +196,38 @@ def test_a_remembered_token_is_still_read_anew(engine: Engine, user: accounts.Us
         accounts.revoke_token(connection, good.split("_")[1])
         assert accounts.authenticate(connection, good) is None
     assert all(good.split("_", 2)[2].encode() not in digest for digest in accounts._known)
+
+
+def test_a_forgotten_user_leaves_scores_and_no_name(engine: Engine, user: accounts.User, files: Files) -> None:
+    number, _ = add(engine, user, change_manifest(files, command="/home/giulia/run.sh", hardware="giulia-laptop"))
+    good = token(engine, user, label="giulia's laptop")
+    with store.writing(engine) as connection:
+        queue.enqueue(connection, user, "org/model")
+        before = store.stamp_of(connection)
+        accounts.forget(connection, user)
+        assert store.stamp_of(connection) != before, "pages with the name are made anew"
+        assert accounts.authenticate(connection, good) is None
+    with engine.begin() as connection:
+        (entry,) = store.entries(connection, synthetic=True)
+        (job,) = queue.jobs(connection)
+        kept = [str(row) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+        manifest = store.submission(connection, number).manifest
+    assert (entry.id, entry.user, job.state) == (number, f"(deleted {user.id})", "failed")
+    assert all("giulia" not in row for row in kept)
+    assert {"prompts_sha256", "data"} <= set(manifest)
+    with store.writing(engine) as connection:
+        assert accounts.add_user(connection, user.name).id != user.id
+
+
+def test_what_sqlite_deletes_is_overwritten(tmp_path: Path, empty_board: bytes) -> None:
+    (tmp_path / "board.sqlite").write_bytes(empty_board)
+    opened = store.connect(tmp_path / "board.sqlite")
+    with store.writing(opened) as connection:
+        someone = accounts.add_user(connection, "giulia.rossi")
+        accounts.issue_token(connection, someone, "my-own-label")
+    with store.writing(opened) as connection:
+        accounts.forget(connection, someone)
+    opened.dispose()
+    content = (tmp_path / "board.sqlite").read_bytes()
+    assert b"giulia.rossi" not in content
+    assert b"my-own-label" not in content
