@@ -10,6 +10,7 @@ laid out as theirs (padded on the left), so that the answers are those of `HFLM.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -224,7 +225,10 @@ def _keys_values(lm: HFLM, tokens: list[int]) -> KeysValues:
         torch.autocast(lm.device.type, lm.mixed_precision_dtype, enabled=lm.mixed_precision_dtype is not None),
     ):
         ids = torch.tensor([tokens], device=lm.device)
-        lm.model(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=cache, use_cache=True)
+        options = {"attention_mask": torch.ones_like(ids), "past_key_values": cache, "use_cache": True}
+        if "logits_to_keep" in inspect.signature(lm.model.forward).parameters:
+            options["logits_to_keep"] = 1  # nobody reads them: gigabytes for a long prefix and a large vocabulary
+        lm.model(input_ids=ids, **options)
     if not all(type(layer) is DynamicLayer for layer in cache.layers):
         return []
     return _pairs(cache)
@@ -285,17 +289,15 @@ def _selected(batch: Batch, rows: list[int]) -> Batch | None:
 
 def _by_row(batch: Batch) -> Callable[[Any, Any], Any]:
     """A LogitsProcessor that hands each row, without its padding, to the processors of its document."""
-    import torch
-
     starts = batch.mask.argmax(1).tolist()
 
     def process(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        out = []
         for i, (start, processors) in enumerate(zip(starts, batch.processors, strict=True)):
-            row = scores[i : i + 1]
+            before = row = scores[i : i + 1]
             for processor in processors:
                 row = processor(ids[i : i + 1, start:], row)
-            out.append(row)
-        return torch.cat(out)
+            if row is not before:  # our own processors write into the scores
+                before.copy_(row)
+        return scores
 
     return process

@@ -15,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import lm_eval.api.registry
+import numpy as np
 import pytest
 from lm_eval import simple_evaluate
 from lm_eval.api.instance import Instance
@@ -285,8 +286,10 @@ def test_rows_have_their_own_constraints_and_free_rows_are_left_alone(bytes_toke
     scores = torch.randn(3, size)
     before = scores.clone()
     masked = processor(torch.zeros(3, 4, dtype=torch.long), scores)
-    assert torch.equal(scores, before), "the model's scores were changed in place"
-    assert torch.equal(masked[1], scores[1])
+    assert masked is scores, "new scores at every step are slow"
+    assert torch.equal(masked[1], before[1])
+    kept = masked > float("-inf")
+    assert torch.equal(masked[kept], before[kept])
     allowed = masked > float("-inf")
     assert 0 < allowed[0].sum() < 20
     assert torch.equal(allowed[0], allowed[2])
@@ -294,7 +297,7 @@ def test_rows_have_their_own_constraints_and_free_rows_are_left_alone(bytes_toke
     ids = torch.zeros(3, 4, dtype=torch.long)
     quote, letters = (bytes_tokenizer(x, add_special_tokens=False)["input_ids"][0] for x in ('"', "AB"))
     ids = torch.cat([ids, torch.tensor([[quote], [letters], [quote]])], 1)
-    allowed = processor(ids, scores) > float("-inf")
+    allowed = processor(ids, before) > float("-inf")
     decoded = [
         {processor.tokenizer.decode_str([i]) for i in row.nonzero().flatten().tolist() if i < size - 3}
         for row in allowed
@@ -336,9 +339,23 @@ def test_many_rows_are_masked_as_few_are(embedded: dict[str, TaskData], bytes_to
     ids = torch.zeros(len(constraints), 1, dtype=torch.long)
     for step in range(12):
         scores = torch.randn(len(constraints), size, generator=torch.Generator().manual_seed(step))
-        masked = together(ids, scores)
+        masked = together(ids, scores.clone())
         assert torch.equal(masked, torch.cat([one(ids[i : i + 1], scores[i : i + 1]) for i, one in enumerate(alone)]))
         ids = torch.cat([ids, masked.argmax(1)[:, None]], 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("width", [61, 64, 67, 96])
+def test_masks_of_any_width_and_type_are_those_of_the_bits(width: int, dtype: torch.dtype) -> None:
+    bits = np.random.default_rng(width).integers(-(2**31), 2**31, (3, 2), dtype=np.int32)
+    scores, beyond = torch.randn(3, width).to(dtype), torch.tensor([[True], [False], [True]])
+    expected = scores.clone()
+    for i in range(3):
+        for token in range(width):
+            stays = bits.view(np.uint32)[i, token // 32] >> (token % 32) & 1 if token < 64 else beyond[i, 0]
+            if not stays:
+                expected[i, token] = float("-inf")
+    assert torch.equal(hf._mask(scores, bits, beyond), expected)
 
 
 # --- the ways through lm-eval
