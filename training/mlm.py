@@ -113,6 +113,7 @@ def train(recipe: Recipe, sequences: Dataset, tokenizer: Any, out: Path) -> sft.
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise ItaMedError(f"{recipe.model.id} cannot be loaded as a masked language model: {error}") from error
+    fit.check_length(recipe, model.config)
     masks = Masks(tokenizer, recipe.train.mask, recipe.train.seed)
 
     class Passes(transformers.TrainerCallback):

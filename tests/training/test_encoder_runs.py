@@ -224,6 +224,16 @@ def test_mistakes_are_one_line_and_leave_nothing(
         fit.load(damaged)
 
 
+@pytest.mark.parametrize(("kind", "longest"), [("bert", 600), ("xlm-roberta", 598)])
+def test_a_sequence_is_no_longer_than_the_model_reads(kind: str, longest: int, tiny_encoders: Tiny) -> None:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(tiny_encoders(kind))
+    fit.check_length(small(RECIPES[0], tiny_encoders(kind), f"data.max_length={longest}"), config)
+    with pytest.raises(ItaMedError, match=rf"data\.max_length={longest + 1} is more than the {longest} tokens"):
+        fit.check_length(small(RECIPES[0], tiny_encoders(kind), f"data.max_length={longest + 1}"), config)
+
+
 def test_a_decoder_is_no_encoder(tiny: Tiny, tmp_path: Path) -> None:
     recipe = small("encoders/bert-base-italian", tiny("qwen3"), "data.tasks=[ner_drugtemist]")
     with pytest.raises(ItaMedError, match="is no encoder"):

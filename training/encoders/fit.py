@@ -126,7 +126,7 @@ def _new(recipe: Recipe, part: Part) -> Any:
 
     labels = {"id2label": dict(enumerate(part.labels)), "label2id": {name: n for n, name in enumerate(part.labels)}}
     try:
-        return getattr(transformers, HEADS[part.head]).from_pretrained(
+        model = getattr(transformers, HEADS[part.head]).from_pretrained(
             recipe.model.place,
             revision=recipe.model.revision,
             attn_implementation=recipe.model.attention,
@@ -135,6 +135,19 @@ def _new(recipe: Recipe, part: Part) -> Any:
         )
     except (OSError, ValueError) as error:
         raise ItaMedError(f"{recipe.model.id} cannot be loaded as an encoder: {error}") from error
+    check_length(recipe, model.config)
+    return model
+
+
+def check_length(recipe: Recipe, config: Any) -> None:
+    """No sequence is longer than the positions that the model has; RoBERTa's kind counts from behind its padding."""
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest and "roberta" in config.model_type:
+        longest -= config.pad_token_id + 1
+    if longest and recipe.data.max_length > longest:
+        raise ItaMedError(
+            f"data.max_length={recipe.data.max_length} is more than the {longest} tokens that {recipe.model.id} reads"
+        )
 
 
 def load(folder: Path, device: str | None = None, batch_size: int = 32) -> Loaded:

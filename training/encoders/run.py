@@ -107,7 +107,6 @@ def train(recipe: Recipe, found: Encoders, tokenizer: Any, out: Path) -> tuple[s
         for part in found.parts[task]:
             if sys.stderr.isatty() and estimate.is_first():
                 print(f"{task}: {part.name}, {len(part.rows):,} rows", file=sys.stderr)
-            (out / task).mkdir(parents=True, exist_ok=True)
             work = out / runs.CHECKPOINTS / task / part.name
             trained.setdefault(task, {})[part.name] = fit.train(recipe, part, tokenizer, out / task / part.name, work)
     done = [facts for of_task in trained.values() for facts in of_task.values()]
