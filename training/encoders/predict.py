@@ -70,8 +70,8 @@ def predict(
         )
         place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
         left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
-        written = manifest.manifest(asked, loaded, left_out, _identity(run, made), speed, started)
-        written |= {"method": METHOD, "encoders": teachers_of(teachers), "declared": declared(made)}
+        written = manifest.manifest(asked, loaded, left_out, _identity(run, made), speed, declared(made), started)
+        written |= {"method": METHOD, "encoders": teachers_of(teachers)}
         written["training"] = {key: made[key] for key in ("name", "base", "recipe", "data", "licences", "synthetic")}
         write_json(partial / "results.json", results | {"model": written["model"], "speed": speed})
         write_json(partial / "manifest.json", written)

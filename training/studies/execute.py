@@ -189,7 +189,7 @@ def run_cell(opened: Opened, cell: Cell) -> None:
         "training": taken,
         "inference": measured.inference(recipe, manifest, loaded, tokenizer, joules),
     }
-    write_json(folder / "manifest.json", _declared(manifest, recipe, cell, taken) | {"study": block})
+    write_json(folder / "manifest.json", _named(manifest, recipe, cell) | {"study": block})
 
 
 def _answer(opened: Opened, cell: Cell, folder: Path) -> None:
@@ -219,18 +219,12 @@ def _answerable(opened: Opened, cell: Cell) -> list[str]:
     return known
 
 
-def _declared(manifest: dict[str, Any], recipe: Recipe, cell: Cell, taken: dict[str, Any] | None) -> dict[str, Any]:
-    """The manifest under the model's public name, with what a study knows of the run."""
+def _named(manifest: dict[str, Any], recipe: Recipe, cell: Cell) -> dict[str, Any]:
+    """The manifest under the model's public name, and the method as the study calls it."""
     method = cell.method
-    if cell.training and cell.size:
-        method += f" n={cell.size} seed={cell.seed}" if cell.size != studies.ALL else f" seed={cell.seed}"
-    declared = dict(manifest.get("declared") or {})
-    if recipe.method != "encoder":
-        declared["model_type"] = "chat" if recipe.model.chat else "decoder"
-    declared["trained_on"] = sorted(taken["tasks"]) if taken else []
-    if taken and taken.get("parameters") and recipe.method != "encoder":
-        declared["parameters"] = round(taken["parameters"] / 1e6, 3)
-    return manifest | {"model": recipe.model.public_name, "method": method, "declared": declared}
+    if cell.size:
+        method += f" seed={cell.seed}" if cell.size == studies.ALL else f" n={cell.size} seed={cell.seed}"
+    return manifest | {"model": recipe.model.public_name, "method": method}
 
 
 def _asked(opened: Opened, cell: Cell) -> Run:
