@@ -256,13 +256,16 @@ def export(
     db: Database = DEFAULT,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="The runs on the embedded sample.")] = False,
 ) -> None:
-    """Write the board as CSV, JSON, Markdown, LaTeX and HTML files."""
+    """Write the board as a site of plain HTML pages and as CSV, JSON, Markdown, LaTeX and BibTeX files."""
     engine = _existing(db)
-    from ita_med.leaderboard.export import write
+    from ita_med.leaderboard import export as tables
+    from ita_med.leaderboard import static_site
     from ita_med.leaderboard.ranking import Board
 
-    for path in write(Board(engine), out, synthetic=synthetic):
+    for path in tables.write(Board(engine), out, synthetic=synthetic):
         typer.echo(path)
+    written = static_site.write(engine, out, synthetic=synthetic)
+    typer.echo(f"{written[0]} and {len(written) - 1} files of its pages")
 
 
 @app.command()

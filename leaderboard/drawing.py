@@ -102,8 +102,12 @@ class Scale:
         return round(self.start + (self.end - self.start) * (v - a) / (b - a), 1)
 
 
-def svg(figure: Figure) -> str:
-    """The figure as one <svg> element, with a title and a description for those who do not see it."""
+def svg(figure: Figure, *, legend: bool = False) -> str:
+    """The figure as one <svg> element, with a title and a description for those who do not see it.
+
+    legend: what colours and shapes mean stands above the drawing, for a file of its own.
+    """
+    above, room = _legend_lines(figure) if legend else ("", 0.0)
     height = _height(figure)
     dots = figure.kind == "dots"
     left = LABELS if dots else LEFT
@@ -127,11 +131,28 @@ def svg(figure: Figure) -> str:
         marks = [_mark(figure, series, p, x, y, _shift(figure, n)) for p in series.points]
         parts.append(f'<g stroke="{series.colour}" fill="{series.colour}">{"".join(marks)}</g>')
     described = escape(" ".join(figure.notes))
+    content = above + (f'<g transform="translate(0 {room:.0f})">{"".join(parts)}</g>' if room else "".join(parts))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + room:.0f}" role="img" '
         f'font-family="system-ui, sans-serif" font-size="12" fill="currentColor">'
-        f"<title>{escape(figure.title)}</title><desc>{described}</desc>{''.join(parts)}</svg>"
+        f"<title>{escape(figure.title)}</title><desc>{described}</desc>{content}</svg>"
     )
+
+
+def _legend_lines(figure: Figure) -> tuple[str, float]:
+    """Symbols and names, as many in a line as fit, and their height."""
+    if len(figure.series) < 2 or figure.whole:
+        return "", 0.0
+    out, x, y = [], 10.0, 14.0
+    for series in figure.series:
+        name = cut(series.name)
+        width = 34 + 7.0 * len(name)
+        if x + width > WIDTH and x > 10:
+            x, y = 10.0, y + 18
+        out.append(f'<g fill="{series.colour}">{shape(series.symbol, x, y)}</g>')
+        out.append(f'<text x="{x + 10}" y="{y + 4}">{escape(name)}</text>')
+        x += width
+    return "".join(out), y + 8
 
 
 def _mark(figure: Figure, series: Series, p: Point, x: Scale, y: Scale, shift: float) -> str:

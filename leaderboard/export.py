@@ -1,4 +1,4 @@
-"""The board as files that need no server: CSV, JSON, Markdown, LaTeX and HTML, in the report's own forms."""
+"""The board as files that need no server: CSV, JSON, Markdown, LaTeX and HTML, in the report's own forms; BibTeX."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from ita_med import __version__
 from ita_med.leaderboard.ranking import Board, Ranking, Row
 from ita_med.tasks.report import as_csv, as_html, as_latex, as_markdown, reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS, SYNTHETIC_NOTE
@@ -39,6 +40,7 @@ def write(board: Board, out: Path, *, synthetic: bool) -> list[Path]:
         "leaderboard.tex": as_latex.page(found, first),
         "leaderboard.md": as_markdown.page(once(found), first),
         "leaderboard.html": as_html.page(once(found), first, ABOUT),
+        "leaderboard.bib": as_bibtex(views[0]),
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in contents.items():
@@ -46,6 +48,22 @@ def write(board: Board, out: Path, *, synthetic: bool) -> list[Path]:
         temporary.write_text(text, "utf-8")
         temporary.replace(out / name)
     return [out / name for name in contents]
+
+
+def as_bibtex(view: Ranking) -> str:
+    """How to cite this state of the board: the version of the benchmark, the newest submission, and the software."""
+    newest = max((row.created for row in view.rows), default="")[:10]
+    state = f"{len(view.rows)} rows" + (f", the newest of {newest}" if newest else "")
+    year = f"  year = {{{newest[:4]}}},\n" if newest else ""
+    warning = f" {SYNTHETIC_NOTE}" if view.synthetic else ""
+    return (
+        f"@misc{{itamed_leaderboard_{view.version.replace('.', '_')},\n"
+        "  title = {{ita-med} leaderboard: {Italian} clinical {NLP}},\n"
+        "  author = {{The ita-med developers}},\n"
+        f"{year}"
+        f"  note = {{Benchmark version {view.version}, ita-med {__version__}; {state}.{warning}}},\n"
+        "}\n"
+    )
 
 
 def family_table(view: Ranking) -> Table:

@@ -107,7 +107,9 @@ def test_pages_without_a_comparison_and_with_one_refused(view: Ranking) -> None:
     empty = parsed(compare.page(site, view.rows, compare.Chosen()), site)
     assert WORDS["en"]["compare_empty"] in empty.text_content()
     assert len(empty.xpath("//select[@name='systems']")) == 2
-    refused = parsed(compare.page(site, view.rows, compare.Chosen((4, 999)), compare.Refused("no submission 999")), site)
+    refused = parsed(
+        compare.page(site, view.rows, compare.Chosen((4, 999)), compare.Refused("no submission 999")), site
+    )
     assert "no submission 999" in refused.xpath("//*[@role='alert']")[0].text_content()
 
 
