@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ita_med.leaderboard.pages.site import Page, Site, fill
+from ita_med.leaderboard.pages.site import MENU, Page, Site, fill
 
 FOLDER = Path(__file__).parent / "prose"
 HEADED = re.compile(r"(<h2>(.*?)</h2>\s*)<table>")
@@ -28,5 +28,8 @@ def rendered(name: str, language: str) -> Markup:
 
 def page(site: Site, name: str, contact: str = "") -> Page:
     """contact: how to reach the maintainers of this board, for About."""
-    content = fill("prose.html", site, text=rendered(name, site.language), contact=contact if name == "about" else "")
+    text = str(rendered(name, site.language))
+    for other in MENU:  # a file may link to another page by its name
+        text = text.replace(f'href="{other}"', f'href="{escape(site.link(other))}"')
+    content = fill("prose.html", site, text=Markup(text), contact=contact if name == "about" else "")
     return Page(name, site.words[name], site.words[TITLES[name]], content)
