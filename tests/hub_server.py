@@ -363,11 +363,19 @@ class Hub:
         self.save(repo)
         return Answer({})
 
+    def auth_check(self, user: User | None, kind: str, id: str, **_: Any) -> Answer:
+        self.admit(user, self.find(user, kind, id))
+        return Answer({})
+
+    def admit(self, user: User | None, repo: Repo) -> None:
+        """Refuse the contents of a gated repository to those who have no access."""
+        if repo.gated and not (user and (repo.id in user.access or user.may_write(repo.id.split("/")[0]))):
+            ask = f"Access to {repo.kind[:-1]} {repo.id} is restricted. Ask for access on its page."
+            raise HubError(403 if user else 401, "GatedRepo", ask)
+
     def resolve(self, user: User | None, id: str, rev: str, path: str, kind: str | None = None, **_: Any) -> Answer:
         repo = self.find(user, (kind or "models/").rstrip("/"), id)
-        if repo.gated and not (user and (repo.id in user.access or user.may_write(repo.id.split("/")[0]))):
-            ask = f"Access to dataset {repo.id} is restricted. Ask for access on its page."
-            raise HubError(403 if user else 401, "GatedRepo", ask)
+        self.admit(user, repo)
         commit = repo.commit(rev)
         entry = commit["files"].get(path)
         commit_header = {"X-Repo-Commit": commit["oid"]}
@@ -395,6 +403,7 @@ ROUTES = [
         ("GET", f"/api/{REPO}/tree/(?P<rev>[^/]+)(?:/(?P<path>.+))?", Hub.tree),
         ("POST", f"/api/{REPO}/paths-info/(?P<rev>[^/]+)", Hub.paths_info),
         ("GET", f"/api/{REPO}/refs", Hub.refs),
+        ("GET", f"/api/{REPO}/auth-check", Hub.auth_check),
         ("GET", f"/api/{REPO}/commits/(?P<rev>[^/]+)", Hub.commits),
         ("POST", f"/api/{REPO}/preupload/(?P<rev>[^/]+)", Hub.preupload),
         ("POST", f"/api/{REPO}/commit/(?P<rev>[^/]+)", Hub.post_commit),

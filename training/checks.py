@@ -53,16 +53,19 @@ def model(recipe: Recipe) -> None:
         raise ItaMedError(f"model.path={recipe.model.path} is no folder")
     if local_file(recipe, "config.json") is not None:
         return
-    from huggingface_hub import auth_check, constants
-    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError
+    from huggingface_hub import auth_check, constants, model_info
+    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         raise ItaMedError(f"{name} is not on this machine and HF_HUB_OFFLINE is set; name its folder as model.path")
     try:
         auth_check(name)
+        model_info(name, revision=recipe.model.revision)
+    except RevisionNotFoundError as error:
+        raise ItaMedError(f'{name} has no revision "{recipe.model.revision}" (model.revision)') from error
     except GatedRepoError as error:
         raise ItaMedError(
-            f'{name} is gated: ask for access at https://huggingface.co/{name}, then "hf auth login"'
+            f'{name} is gated: accept its terms at {constants.ENDPOINT}/{name}, then "hf auth login"'
         ) from error
     except RepositoryNotFoundError as error:
         raise ItaMedError(f"{name} does not exist on the Hub, or is private and your token may not see it") from error

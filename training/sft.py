@@ -151,6 +151,7 @@ def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict
         "bf16": computes_in_16_bits(recipe),
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,
+        "ddp_find_unused_parameters": False,  # all that is trained is used; looking for more costs a pass per step
         "seed": t.seed,
         "data_seed": t.seed,
         "save_steps": t.save_steps,

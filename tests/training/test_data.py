@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ita_med.tasks.benchmark import TaskData, load
 from ita_med.tasks.model import TEMPLATE_SETTINGS
 from ita_med.training import corpora, data, guard
 from ita_med.training import recipe as r
+from ita_med.training import rows as task_rows
 
 from .conftest import write_corpus
 
@@ -147,12 +149,17 @@ def test_tasks_whose_data_are_missing_are_named(tmp_path: Path) -> None:
 
 def tokenizers(tiny: Tiny) -> list[Any]:
     """The tiny ones, and real ones below ITA_MED_TOKENIZERS."""
-    from transformers import AutoTokenizer
-
     folders = [tiny(family) for family in ("qwen3", "llama3", "gemma3", "smollm2")]
     if named := os.environ.get("ITA_MED_TOKENIZERS"):
         folders += sorted(Path(named).iterdir())
-    return [AutoTokenizer.from_pretrained(folder) for folder in folders]
+    return [loaded(folder) for folder in folders]
+
+
+@cache
+def loaded(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -184,6 +191,34 @@ def test_tokens_are_those_of_trl_and_the_prompt_is_that_of_the_harness(chat: boo
             assert made["labels"][: len(ids)] == [data.IGNORED] * len(ids)
             assert tokenizer.eos_token_id in trained[-3:], "the model is never taught to stop"
             assert "2026" not in tokenizer.decode(made["input_ids"]), "today's date in a prompt"
+
+
+@pytest.mark.parametrize("name", [task.id for task in catalogue.tasks(ready=True)])
+def test_a_training_row_asks_with_the_tokens_of_the_evaluation(name: str, tiny: Tiny) -> None:
+    """Every task, every template: the prompt of lm-eval's own template code, cut as lm-eval cuts it."""
+    from types import SimpleNamespace
+
+    from lm_eval.models.huggingface import HFLM
+
+    from ita_med.tasks import requests
+
+    made = load(name, sources.EMBEDDED)
+    few = replace(made, examples=[*made.train[:2], *made.examples[:2]])
+    for tokenizer in tokenizers(tiny):
+        settings = {"tokenizer": tokenizer, "chat_template_args": TEMPLATE_SETTINGS}
+        harness: Any = SimpleNamespace(**settings)
+        for chat in (True, False):
+            asked = requests.build(few, template=partial(HFLM.apply_chat_template, harness) if chat else None)
+            taught = data.encode(
+                [task_rows.row(few, example, chat=chat) for example in few.examples], tokenizer, chat=chat
+            )
+            for request, tokens in zip(asked, taught, strict=True):
+                ids = tokenizer(request.prompt, add_special_tokens=not chat)["input_ids"]
+                if ids[-1] == tokenizer.eos_token_id:
+                    ids = ids[:-1]
+                untrained = [label == data.IGNORED for label in tokens["labels"]]
+                assert tokens["input_ids"][: len(ids)] == ids, (name, tokenizer.name_or_path, chat)
+                assert untrained == [n < len(ids) for n in range(len(untrained))]
 
 
 def test_rows_that_are_too_long_are_left_out_and_counted(tiny: Tiny) -> None:

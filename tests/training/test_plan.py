@@ -20,6 +20,10 @@ from ita_med.training import checks, estimate, run, runs  # noqa: E402
 from ita_med.training import cli as train_cli  # noqa: E402
 from ita_med.training import recipe as r  # noqa: E402
 
+from ..hub import TOKEN, Client  # noqa: E402
+from ..hub_http import Fault  # noqa: E402
+from ..hub_server import Hub  # noqa: E402
+
 Tiny = Callable[[str], Path]
 FT = "smollm2/smollm2-135m-instruct-ft"
 
@@ -154,26 +158,27 @@ def test_a_machine_that_is_too_small_is_told_so(tiny: Tiny, tmp_path: Path, monk
         checks.room(recipe, made, tmp_path)
 
 
-def test_a_gated_model_says_where_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+def test_a_model_that_the_hub_does_not_give_is_one_line_before_any_download(
+    hub: Hub, hub_client: Client, tmp_path: Path
+) -> None:
+    name = "meta-llama/Llama-3.2-1B"
 
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    recipe = r.load(r.find("llama3/llama-3.2-1b-ft"))
-    for kind, message in ((GatedRepoError, "is gated: ask for access at"), (RepositoryNotFoundError, "does not exist")):
+    def refused(*more: str, **env: str | None) -> str:
+        out = tmp_path / "run"
+        ran = hub_client.run("train", "llama3/llama-3.2-1b-ft", "--out", out, "--mirror", "embedded", *more, **env)
+        assert not out.exists()
+        assert not [line for line in hub.log if "/resolve/" in line], "something was downloaded"
+        return ran.refused()
 
-        def refuse(name: str, kind: Any = kind) -> None:
-            raise kind("no", response=_Response())
-
-        monkeypatch.setattr(huggingface_hub, "auth_check", refuse)
-        with pytest.raises(ItaMedError, match=message):
-            checks.model(recipe)
-
-
-class _Response:
-    headers: dict[str, str] = {}  # noqa: RUF012
-    status_code = 403
-    request = None
+    assert f"{name} does not exist on the Hub" in refused()
+    repo = hub.create("models", name, gated="manual")
+    hub.write(repo, {"config.json": b"{}"})
+    assert f"{name} is gated: accept its terms at {hub.url}/{name}" in refused()
+    assert f"{name} is gated" in refused(HF_TOKEN=None)
+    hub.users[TOKEN].access.add(name)
+    assert 'has no revision "v9" (model.revision)' in refused("--set", "model.revision=v9")
+    hub.faults.append(Fault("auth-check", times=9, status=503))
+    assert "the Hub cannot be asked" in refused()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -217,6 +217,30 @@ def test_two_processes_train_one_model(tiny: Tiny, tmp_path: Path) -> None:
         assert two == pytest.approx(one, rel=1e-3)
 
 
+@pytest.mark.slow
+def test_a_profile_of_accelerate_starts_the_same_run(tiny: Tiny, corpus: Path, tmp_path: Path) -> None:
+    """Streamed pre-training, through `accelerate launch` with a profile for a CPU, and without."""
+    profile = {
+        "compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "num_processes": 1, "num_machines": 1,
+        "machine_rank": 0, "use_cpu": True, "mixed_precision": "no", "main_training_function": "main",
+    }  # fmt: skip
+    (tmp_path / "cpu.yaml").write_text(json.dumps(profile))
+    changes = ["train.max_steps=4", "train.batch_size=2", "report_to=none", f"model.path={tiny('smollm2')}",
+               f"data.corpora=[{corpus}]", "data.max_length=64", "train.logging_steps=1"]  # fmt: skip
+    name = "smollm2/smollm2-135m-instruct-cpt"
+    arguments = [name, *(part for change in changes for part in ("--set", change)), "--json"]
+    launch = ["--accelerate", str(tmp_path / "cpu.yaml"), "--out", str(tmp_path / "launched")]
+    done = subprocess.run(command(*arguments, *launch), env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    launched = json.loads(done.stdout)
+    alone = run.train(r.load(r.find(name), changes), tmp_path / "alone")
+    assert launched["loss"] == alone["loss"]
+    assert launched["tokens"] == alone["tokens"] == 4 * 2 * 64
+    same = [(folder / "model.safetensors").read_bytes() for folder in (tmp_path / "launched", tmp_path / "alone")]
+    assert same[0] == same[1]
+    assert "--accelerate" not in launched["command"]
+
+
 # ----- settings ------------------------------------------------------------------------------------------------------
 
 
