@@ -58,7 +58,7 @@ def manifest(
 
 def tokens_per_second(speed: dict[str, dict[str, Any]]) -> float | None:
     """Generated tokens per second of the model, over all tasks; None where tokens were not counted."""
-    tokens, seconds = [s.get("generated_tokens") for s in speed.values()], sum(s["seconds"] for s in speed.values())
+    tokens, seconds = [s["generated_tokens"] for s in speed.values()], sum(s["seconds"] for s in speed.values())
     return round(sum(tokens) / seconds, 1) if seconds and None not in tokens else None
 
 
