@@ -188,15 +188,22 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences that are read at once.")] = 32,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: a GPU if there is one.")] = None,
+    declare: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For the leaderboard: licence=…, open_weights=true; also overrules what is read.", metavar="K=V"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Answer tasks with a run of encoders: the submission folder that ita-med eval writes."""
+    from ita_med.tasks import declared
     from ita_med.tasks import report as reports
     from ita_med.training.encoders.predict import predict as answer
 
     results = answer(
         run, out, [name.strip() for name in tasks.split(",") if name.strip()], mirror, limit=limit,
-        batch_size=batch_size, device=device,
+        batch_size=batch_size, device=device, declare=declared.stated(declare or []),
     )  # fmt: skip
     if json:
         print_json(results)

@@ -176,7 +176,10 @@ def test_answers_are_a_submission_that_the_board_accepts(
 
 
 def test_a_part_of_a_task_is_answered_and_marked(finished: tuple[r.Recipe, Path, Any], tmp_path: Path) -> None:
-    results = predict.predict(finished[1], tmp_path / "a", ["arg_abstrct"], "embedded", limit=3)
+    stated = {"licence": "MIT", "open_weights": True}
+    results = predict.predict(finished[1], tmp_path / "a", ["arg_abstrct"], "embedded", limit=3, declare=stated)
+    written = json.loads((tmp_path / "a" / "manifest.json").read_text())["declared"]
+    assert (written["licence"], written["open_weights"], written["model_type"]) == ("MIT", True, "encoder")
     assert results["limited"]
     assert results["tasks"]["ita_med_arg_abstrct"]["n"] == 3
     checked = check.check(submission.read_folder(tmp_path / "a"), sources.EMBEDDED)

@@ -29,12 +29,12 @@ METHOD = "encoder"
 
 def predict(
     run: Path, out: Path, names: list[str], mirror: str | None = None, *, limit: int | None = None,
-    batch_size: int = 32, device: str | None = None,
+    batch_size: int = 32, device: str | None = None, declare: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Answer tasks and write the submission folder `out`; returns results.json.
 
     Tasks of a group for which there are no data or no encoder are left out and named in the manifest; a task named by
-    itself must be answered.
+    itself must be answered. declare: what `ita_med.tasks.declared.stated` made of --declare.
     """
     made = _finished(run)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -70,7 +70,9 @@ def predict(
         )
         place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
         left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
-        written = manifest.manifest(asked, loaded, left_out, _identity(run, made), speed, declared(made), started)
+        written = manifest.manifest(
+            asked, loaded, left_out, _identity(run, made), speed, declared(made) | (declare or {}), started
+        )
         written |= {"method": METHOD, "encoders": teachers_of(teachers)}
         written["training"] = {key: made[key] for key in ("name", "base", "recipe", "data", "licences", "synthetic")}
         write_json(partial / "results.json", results | {"model": written["model"], "speed": speed})
@@ -168,7 +170,9 @@ def declared(made: dict[str, Any]) -> dict[str, Any]:
     needed = [sum(facts["parameters"] for facts in of_task.values()) for of_task in made["parts"].values()]
     known = {task.id for task in catalogue.tasks()}
     return {
-        "model_type": "encoder",
         "parameters": round(max(needed) / 1e6, 3),
+        "model_type": "encoder",
+        "licence": None,
+        "open_weights": None,
         "trained_on": sorted(known & set(made["tasks"])),
     }
