@@ -140,7 +140,7 @@ UPLOAD = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
                 }
             },
         },

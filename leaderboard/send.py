@@ -68,4 +68,4 @@ def _read(answer: requests.Response, to: str) -> Answer:
     if "id" not in body:
         return Answer(f"the board would accept it: {len(body.get('scores', {}))} tasks")
     known = "was there already: " if body.get("duplicate") else "accepted: "
-    return Answer(f"{known}{to.rstrip('/')}/api/v1/systems/{body['id']}")
+    return Answer(f"{known}{to.rstrip('/')}/en/model?id={body['id']}")

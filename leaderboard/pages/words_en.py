@@ -173,7 +173,7 @@ WORDS = {
     "submit_command": "By command",
     "submit_command_about": "The check is the board's own, runs on your machine and needs no network.",
     "submit_declared": "Declare what the board shows",
-    "submit_declared_about": "Before sending, manifest.json may get this object; parameters are in millions:",
+    "submit_declared_about": "ita-med eval reads what it can off the model; --declare says the rest (parameters in millions). The board shows it as declared.",
     "submit_curl": "By any other program",
     "token": "Token",
     "token_note": "From the maintainers of the board. It is sent with your files only, and neither stored nor kept in the page.",

@@ -175,7 +175,7 @@ WORDS = {
     "submit_command": "Da riga di comando",
     "submit_command_about": "Il controllo è lo stesso della classifica, gira sul proprio computer e non usa la rete.",
     "submit_declared": "Dichiarare ciò che la classifica mostra",
-    "submit_declared_about": "Prima dell'invio si può aggiungere a manifest.json questo oggetto; i parametri sono in milioni:",
+    "submit_declared_about": "ita-med eval ricava dal modello ciò che può; --declare dice il resto (parametri in milioni). La classifica lo mostra come dichiarato.",
     "submit_curl": "Da qualunque altro programma",
     "token": "Token",
     "token_note": "Lo danno i manutentori della classifica. Viaggia solo con i file inviati; non è salvato né conservato nella pagina.",

@@ -100,6 +100,27 @@ def test_a_form_with_a_file_is_the_same(client: TestClient, files: Files, signed
     assert (answer.status_code, answer.json()) == (200, first | {"duplicate": True})
 
 
+def test_loose_files_of_a_form_are_a_run(client: TestClient, files: Files, signed: dict[str, str]) -> None:
+    """Predictions may come with their folder or without it; what is wrong with them is told as for a zip."""
+
+    def check(*parts: tuple[str, bytes]) -> Any:
+        return client.post("/api/v1/check", files=[("file", part) for part in parts], headers=signed)
+
+    loose = [(name.rpartition("/")[2], content) for name, content in files.items()]
+    for parts in (loose, [(f"run/{name}", content) for name, content in files.items()]):
+        answer = check(*parts)
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()["scores"]) == set(TASKS)
+    for bad, message in (
+        ([*loose, ("../evil.jsonl", b"")], "leads out of it"), ([*loose, loose[0]], "twice"),
+        ([("run.zip", b"PK no zip")], "no readable zip"), ([("x.exe", b"MZ")], "does not belong"),
+    ):  # fmt: skip
+        answer = check(*bad)
+        assert (answer.status_code, message in answer.json()["detail"]) == (422, True), answer.text
+    many = [(f"{n}.jsonl", b"") for n in range(70)]
+    assert check(*many).status_code == 415
+
+
 def test_a_dry_run_keeps_nothing(client: TestClient, engine: Engine, files: Files, signed: dict[str, str]) -> None:
     answer = submit(client, files, signed, "check")
     assert answer.status_code == 200

@@ -74,8 +74,8 @@ def test_submit_sends_a_run_with_the_token_of_the_environment(
         token = accounts.issue_token(connection, user)
     monkeypatch.setenv("ITA_MED_TOKEN", token)
     assert "would accept it: 2 tasks" in command("leaderboard", "submit", run_folder, "--to", url, "--dry-run").out
-    assert command("leaderboard", "submit", run_folder, "--to", url).out == f"accepted: {url}/api/v1/systems/1\n"
-    assert command("leaderboard", "submit", run_folder, "--to", url).out.startswith("was there already")
+    assert command("leaderboard", "submit", run_folder, "--to", url).out == f"accepted: {url}/en/model?id=1\n"
+    assert command("leaderboard", "submit", run_folder, "--to", url).out == f"was there already: {url}/en/model?id=1\n"
     broken = tmp_path / "broken.zip"
     broken.write_bytes(zipped(files | {"virus.exe": b"x"}))
     problem = command("leaderboard", "submit", broken, "--to", url)
