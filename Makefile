@@ -4,9 +4,11 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 RUNS   ?= runs/demo
 
-.PHONY: demo test lint clean
+PORT   ?= 0
 
-demo: $(VENV)/.demo
+.PHONY: demo stop test lint clean
+
+demo: $(VENV)/.demo stop
 	rm -rf $(RUNS)
 	$(BIN)/ita-med data build --all --mirror embedded --out $(RUNS)/data
 	ITA_MED_MIRROR=embedded HF_HUB_OFFLINE=1 $(BIN)/lm_eval run --model dummy --tasks ita_med --limit 5
@@ -15,6 +17,18 @@ demo: $(VENV)/.demo
 	ITA_MED_MIRROR=embedded HF_HUB_OFFLINE=1 $(BIN)/ita-med eval --model baseline --model_args kind=random --out $(RUNS)/random > /dev/null
 	$(BIN)/ita-med report $(RUNS)/knn $(RUNS)/majority $(RUNS)/random --html report.html
 	@echo; echo "report.html is the same as a page."
+	@set=$$(command -v setsid || true); $$set nohup $(BIN)/ita-med leaderboard serve --demo --run $(RUNS)/knn \
+	  --run $(RUNS)/majority --run $(RUNS)/random --db $(RUNS)/board.sqlite --port $(PORT) > $(RUNS)/board.log 2>&1 \
+	  < /dev/null & echo $$! > $(RUNS)/board.pid
+	@for n in $$(seq 240); do grep -q "http" $(RUNS)/board.log && break; \
+	  kill -0 $$(cat $(RUNS)/board.pid) 2>/dev/null || break; sleep 0.5; done; cat $(RUNS)/board.log; \
+	  grep -q "http" $(RUNS)/board.log
+	@echo "The board runs in the background, with these three runs on it; \"make stop\" ends it."
+
+# Ends the demo's board, if that is what still runs under its number.
+stop:
+	@if ps -p "$$(cat $(RUNS)/board.pid 2>/dev/null || echo 0)" -o args= 2>/dev/null | grep -q "leaderboard serve"; then \
+	  kill $$(cat $(RUNS)/board.pid); fi; rm -f $(RUNS)/board.pid
 
 test: $(VENV)/.test
 	$(BIN)/pytest
@@ -28,12 +42,12 @@ lint: $(VENV)/.test
 $(VENV)/.demo: pyproject.toml setup.py $(shell find ita_med dataset_builders tasks training leaderboard -type f -not -path '*/__pycache__/*')
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q --upgrade .
+	$(BIN)/python -m pip install -q --upgrade ".[leaderboard]"
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install -q ".[dev]"
 	touch $@
 
-clean:
+clean: stop
 	rm -rf $(VENV) build dist runs *.egg-info report.html

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
 from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med.errors import ItaMedError
 from ita_med.leaderboard import accounts, demo, queue, store
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
@@ -274,3 +275,15 @@ def test_any_address_is_read_and_written_alike(query: dict[str, str]) -> None:
     pairs = [(k, one) for k, v in chosen.query().items() for one in ([v] if isinstance(v, str) else v)]
     assert filters.read(QueryParams(pairs)) == chosen
     assert chosen.version == BENCHMARK_VERSION or chosen.version[0].isdigit()
+
+
+def test_the_demo_takes_runs_in_place_of_its_own_floors(tmp_path: Path, empty_board: bytes, run_folder: Path) -> None:
+    (tmp_path / "board.sqlite").write_bytes(empty_board)
+    opened = store.connect(tmp_path / "board.sqlite")
+    with pytest.raises(ItaMedError, match=r"manifest.json is missing"):
+        demo.seed(opened, [tmp_path])
+    demo.seed(opened, [run_folder])
+    with opened.begin() as connection:
+        floors = [e for e in store.entries(connection, synthetic=True) if e.provenance == "floor"]
+    assert [(e.claim.model, len(e.scores)) for e in floors] == [("majority", 2), ("random", 20), ("knn", 20)]
+    opened.dispose()
