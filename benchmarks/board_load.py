@@ -42,13 +42,14 @@ from ita_med.leaderboard.submission import Claim, Submission
 
 SYSTEMS = 200
 VISITS = [
-    ["/it", "/it/fragments/ranking", "/api/v1/ranking"],
-    ["/en", "/en/fragments/ranking"],
-    ["/it/fragments/ranking?part=ood", "/api/v1/systems/7"],
-    ["/en/model?id=9", "/en/fragments/model?id=9", "/api/v1/queue"],
-    ["/it/tasks", "/it/fragments/tasks", "/api/v1/tasks"],
-    ["/api/v1/ranking?part=id", "/api/v1/systems/11", "/health"],
-    ["/api/v1/ranking", "/api/v1/compare?systems=3,7", "/metrics"],
+    ["/it/", "/it/fragments/ranking", "/api/v1/ranking"],
+    ["/en/", "/en/fragments/ranking?part=id"],
+    ["/it/?part=ood", "/it/fragments/ranking?part=ood", "/api/v1/systems/7"],
+    ["/en/model?id=9", "/api/v1/systems/9", "/api/v1/queue"],
+    ["/it/tasks", "/api/v1/tasks"],
+    ["/en/figures", "/en/fragments/figures", "/api/v1/figures/ranks"],
+    ["/it/compare?systems=3,7", "/api/v1/compare?systems=3,7", "/health"],
+    ["/it/method", "/static/board.css", "/metrics"],
 ]
 Timings = dict[str, list[float]]
 
