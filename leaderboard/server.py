@@ -24,8 +24,10 @@ def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str
     listening.listen(2048)
     shown = f"[{host}]" if ":" in host else host
     print(f"ita-med: the board is at http://{shown}:{listening.getsockname()[1]}/ (API: /api/v1)", flush=True)
+    app = make_app(engine, mirror, settings)
+    app.state.board.checkers.warm()
     config = uvicorn.Config(
-        make_app(engine, mirror, settings), log_level="warning", access_log=False, server_header=False,
+        app, log_level="warning", access_log=False, server_header=False,
         proxy_headers=False, timeout_keep_alive=30, limit_concurrency=500,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])

@@ -12,6 +12,7 @@ import threading
 import warnings
 import zipfile
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.accounts import User
-from ita_med.leaderboard.check import Checked, check
+from ita_med.leaderboard.check import Checked, check, gold
 from ita_med.leaderboard.submission import MAX_FILES, read_zip
 
 if TYPE_CHECKING:
@@ -121,6 +123,12 @@ class Checkers:
     _all: set[Any] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def warm(self) -> None:
+        """Start a process, so that the first upload need not wait for its imports and the gold data."""
+        if self.processes:
+            with self._lock:
+                self._idle.put(self._start())
+
     def run(self, upload: bytes) -> Checked:
         """Check an upload; `Busy` where no process became idle in time."""
         if self.processes == 0:
@@ -177,6 +185,9 @@ def _serve(pipe: Pipe, mirror: str | None) -> None:
     """The checking process: ends when the server's end of the pipe is gone. Readers go before it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
+    for task in catalogue.tasks(ready=True):
+        with suppress(ItaMedError):  # a board may lack the data of a task
+            gold(task.id, mirror)
     while True:
         try:
             upload = pipe.recv_bytes()
