@@ -211,7 +211,6 @@ WORDS = {
     "figures": "Figures",
     "figures_about": "Ranks that the data allow, score against size and speed, scores by family.",
     "copy_files": "These tables as",
-    "figures_of_view": "Figures of this view",
     # model
     "rank_of": "Group {group}, rank {low}–{high}",
     "not_ranked": "Not ranked: {kind}",

@@ -213,7 +213,6 @@ WORDS = {
     "figures": "Figure",
     "figures_about": "Posizioni compatibili con i dati, punteggio rispetto a dimensione e velocità, punteggi per famiglia.",
     "copy_files": "Queste tabelle come",
-    "figures_of_view": "Figure di questa vista",
     # model
     "rank_of": "Gruppo {group}, posizione {low}–{high}",
     "not_ranked": "Non in classifica: {kind}",

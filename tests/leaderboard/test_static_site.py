@@ -48,6 +48,18 @@ def test_every_link_leads_to_a_file(exported: Path) -> None:
                 assert not parts.fragment or parts.fragment in ids.get(target, {parts.fragment}), (path.name, address)
 
 
+def test_every_page_is_reached_by_links(exported: Path) -> None:
+    seen, waiting = set(), [exported / "index.html"]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.suffix != ".html":
+            continue
+        seen.add(path)
+        links = [urlsplit(a) for a in html.parse(path).xpath("//a/@href")]
+        waiting += [(path.parent / unquote(link.path)).resolve() for link in links if link.path and not link.scheme]
+    assert set(pages(exported)) <= seen
+
+
 def test_no_page_needs_a_server_or_a_script(exported: Path) -> None:
     assert len(list(exported.glob("it/*.html"))) == len(list(exported.glob("en/*.html"))) > 10
     for path in pages(exported)[1:]:
