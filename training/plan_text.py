@@ -51,7 +51,7 @@ def _tasks(plan: Plan) -> list[str]:
         table.append([name, *("?" if n is None else f"{n:,}" for n in cells)])
     found = aligned(table, left=1)
     found += [
-        f"{name}: the {part} expresses {c['expressed']:,} of {c['gold']:,} gold answers"
+        f"{name}, {part}: {c['expressed']:,} of {c['gold']:,} gold answers can be expressed"
         for name, of_task in plan.counts.items()
         for part, c in of_task.get("parts", {}).items()
         if c["expressed"] < c["gold"]

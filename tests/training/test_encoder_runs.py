@@ -420,7 +420,7 @@ def test_a_dry_run_of_encoders_says_what_can_be_expressed_and_writes_nothing(
             cli.main()
         out, err = capsys.readouterr()
         assert (end.value.code or 0, err) == (0, "")
-        assert ("the tagger expresses" in out) == place.startswith("model.path")
+        assert ("gold answers can be expressed" in out) == place.startswith("model.path")
         assert ("340,000,000" in out) == place.startswith("model.id")
         for expected in ("an encoder per task", "TASK/PART/", "SYNTHETIC", "CC BY-NC"):
             assert expected in out
