@@ -123,7 +123,9 @@ def percent(share: float, replications: int) -> str:
 
 def main() -> None:
     replications = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000
-    print(f"called different at 5 %, of {replications:,} pairs without a difference (%, ± standard error)")
+    print(
+        f"called different at 5 %, of {replications:,} pairs without a difference (%, ± standard error; target: 4 to 6)"
+    )
     print("systems     permutation  bootstrap    star         coverage of one system's 95 % interval")
     for name, (simulate, documents) in SIMULATIONS.items():
         found = errors(simulate, documents, replications, permutations=2_999, resamples=1_000)
@@ -132,6 +134,7 @@ def main() -> None:
         print(f"{name:<11} {' '.join(cells)} {percent(held, replications)}", flush=True)
     replications //= 4
     print(f"any of the 45 pairs of ten systems called different, {replications:,} replications, 9,999 resamples")
+    print("(target: 5 or less with Holm)")
     print("systems     permutation, Holm   permutation, uncorrected   bootstrap, Holm")
     for name, (simulate, documents) in SIMULATIONS.items():
         if simulate in (mirrored, sparse):

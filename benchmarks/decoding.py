@@ -92,6 +92,7 @@ def main() -> None:
     print(f"processor    {1000 * bound[2] / args.tokens:.2f} ms of each step: {bound[2] / free[0]:.1%} of a free one")
     print(
         f"ratio constrained / free: {free[0] / bound[0]:.3f} tokens/s, {free[1] / bound[1]:.3f} tokens per CPU second"
+        " (target: 0.95 or more)"
     )
 
 

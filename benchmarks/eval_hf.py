@@ -26,8 +26,8 @@ from lm_eval.tasks import TaskManager
 from ita_med.tasks import engine, requests
 from ita_med.tasks.benchmark import load
 
-TASKS = ["ita_med_ner_e3c_disorder", "ita_med_re_clinkart", "ita_med_arg_abstrct", "ita_med_qa_med_ita"]
-SHOTS, BATCH, LIMIT, ROUNDS = 4, 16, 48, 3
+TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
+SHOTS, BATCH, LIMIT, ROUNDS = 4, 16, 32, 1
 
 
 def ours(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def main() -> None:
     slow, fast = (statistics.median(times[name]) for name in ("plain", "ours"))
     print(f"{len(pairs)} documents of {len(TASKS)} tasks, {SHOTS}-shot, batch size {BATCH}, {device}, float32")
     print(f"lm-eval {slow:.1f} s ({len(pairs) / slow:.2f} requests/s); ours {fast:.1f} s ({len(pairs) / fast:.2f})")
-    print(f"equal outputs: {equal} of {len(pairs)}; ratio: {slow / fast:.2f}")
+    print(f"equal outputs: {equal} of {len(pairs)}; ratio: {slow / fast:.2f} (target: 1.5 or more)")
 
 
 if __name__ == "__main__":
