@@ -413,7 +413,9 @@ def test_a_dry_run_of_encoders_says_what_can_be_expressed_and_writes_nothing(
     tiny_encoders: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for place in (f"model.path={tiny_encoders('bert')}", "model.id=ORG/encoder-large"):
+    places = (f"model.path={tiny_encoders('bert')}", "model.id=ORG/encoder-large")
+    capsys.readouterr()  # what making the model says
+    for place in places:
         given = ["--set", place, "--set", "data.tasks=[ner_e3c_disorder]", "--mirror", "embedded", "--out", "run"]
         monkeypatch.setattr(sys, "argv", ["ita-med", "train", "encoders/bert-base-italian", "--dry-run", *given])
         with pytest.raises(SystemExit) as end:
