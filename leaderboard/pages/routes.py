@@ -240,7 +240,10 @@ def _file_of_gradio(language: str) -> Callable[[Request, str], Response]:
         ready = shell.ready()
         found = ready.file(language, path) if ready else None
         if found is None:
-            raise Problem("Not found", 404)
+            site = site_of(request.app.state.board, language)
+            page = missing(site, "ranking", site.words["no_page"])
+            headers = {"content-security-policy": shell.PLAIN_POLICY, "cache-control": "no-store"}
+            return Response(document(site, page), 404, headers, HTML)
         headers = FOREVER if path.startswith("assets/") else {}
         return _files(request).content(request, lambda: found.content, found.media_type, headers, "", language, path)
 

@@ -180,7 +180,13 @@ def test_gradios_own_routes_are_not_served(client: TestClient, path: str) -> Non
 
 
 def test_what_is_not_there_says_so(client: TestClient) -> None:
-    for address, status in (("model?id=999", 404), ("model?id=x", 404), ("tasks?task=<b>", 404), ("model?id=11", 410)):
+    for address, status in (
+        ("model?id=999", 404),
+        ("model?id=x", 404),
+        ("tasks?task=<b>", 404),
+        ("model?id=11", 410),
+        ("x/y", 404),
+    ):
         answer = client.get(f"/it/{address}")
         assert answer.status_code == status
         assert html.fromstring(answer.text).xpath("//h1")
