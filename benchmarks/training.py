@@ -139,6 +139,7 @@ def main() -> None:
     print(f"\nours / trl                {median['trl'] / median['ours']:.2f}   (must be at least 1.0)")
     print(f"ours packed / trl         {median['trl'] / median['ours packed']:.2f}   (must be at least 1.3)")
     print(f"ours packed / trl packed  {median['trl packed'] / median['ours packed']:.2f}")
+    print(f"ours packed / ours        {median['ours'] / median['ours packed']:.2f}   (what packing alone brings)")
     if torch.cuda.is_available():
         speed, device = estimate.matrix_speed(True, seconds=1.0)
         reached = 6 * size.parameters * sum(lengths) / median["ours packed"]

@@ -23,6 +23,8 @@ from ita_med.errors import ItaMedError  # noqa: E402
 from ita_med.training import data, run, runs, sft  # noqa: E402
 from ita_med.training import recipe as r  # noqa: E402
 
+from .conftest import write_corpus  # noqa: E402
+
 Tiny = Callable[[str], Path]
 DECODERS = [name for name in r.names() if not name.startswith(("encoders/", "scratch/"))]
 SMALL = [
@@ -140,12 +142,21 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_bit_for_bit_as_an_uninterrupted_one(tiny: Tiny, tmp_path: Path) -> None:
-    changes = [
-        *SMALL, TASKS, "data.cap_per_task=40", f"model.path={tiny('smollm2')}", "train.max_steps=24",
-        "train.save_steps=3", "train.batch_size=2",
-    ]  # fmt: skip
-    name = "smollm2/smollm2-135m-instruct-ft"
+@pytest.mark.parametrize("method", ["ft", "cpt"])
+def test_a_killed_run_ends_bit_for_bit_as_an_uninterrupted_one(
+    method: str, tiny: Tiny, corpus: Path, tmp_path: Path
+) -> None:
+    """Fine-tuning, and pre-training on streamed texts with replay."""
+    changes = [*SMALL, f"model.path={tiny('smollm2')}", "train.max_steps=24", "train.save_steps=3"]
+    if method == "ft":
+        changes += [TASKS, "data.cap_per_task=40"]
+    else:
+        general = write_corpus(
+            tmp_path / "general", [f"Testo generale {n}: " + "la casa " * (n % 7) for n in range(900)]
+        )
+        changes += [f"data.corpora=[{corpus}]", "data.max_length=96"]
+        changes += [f"data.replay={{corpora: [{general}], share: 0.3}}"]
+    name = f"smollm2/smollm2-135m-instruct-{method}"
     arguments = [name, *(part for change in changes for part in ("--set", change)), "--mirror", "embedded"]
     run.train(r.load(r.find(name), changes), tmp_path / "whole", "embedded")
     out, kills, code = tmp_path / "out", 0, 1
@@ -166,7 +177,8 @@ def test_a_killed_run_ends_bit_for_bit_as_an_uninterrupted_one(tiny: Tiny, tmp_p
         code = process.wait()
         assert code in (0, -signal.SIGKILL), process.stderr and process.stderr.read().decode()
     assert kills == 1
-    for file in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json"):
+    adapter = ("adapter_model.safetensors", "adapter_config.json")
+    for file in (*(adapter if method == "ft" else ("model.safetensors",)), "tokenizer.json"):
         assert (out / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
     killed, whole = (json.loads((folder / "manifest.json").read_text()) for folder in (out, tmp_path / "whole"))
     assert killed["resumed_from"] >= 3
