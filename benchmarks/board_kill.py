@@ -198,7 +198,7 @@ def wrong(engine: Engine, told: dict[str, int]) -> list[str]:
 
 def state(engine: Engine) -> str:
     with engine.begin() as connection:
-        jobs = Counter(job.state for job in queue.jobs(connection))
+        jobs = Counter(job.state for job in queue.jobs(connection, 10_000))
     return "jobs " + ", ".join(f"{n} {name}" for name, n in sorted(jobs.items()))
 
 

@@ -273,6 +273,7 @@ def test_exports_name_what_is_not_ranked_and_escape_names(
     system(engine, user, '=HYPERLINK("http://x")', 0.4)
     system(engine, user, "<script>alert(1)</script>", 0.3)
     written = {path.suffix: path.read_text("utf-8") for path in export.write(board, tmp_path / "out", synthetic=False)}
+    assert written.pop(".bib").startswith("@misc{itamed_leaderboard")
     assert set(written) == {".csv", ".json", ".tex", ".md", ".html"}
     for text in written.values():
         assert "like-middle" in text
