@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=_first_view, args=(state,), name="first view", daemon=True).start()
         if settings.shell:
             shell.load_beside()
         yield
@@ -92,6 +94,14 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, counters=state.counters)
     return app
+
+
+def _first_view(state: State) -> None:
+    """Compute what the first reader will ask for, while the server already answers."""
+    try:
+        state.board.ranking(synthetic=state.synthetic)
+    except Exception:
+        log.exception("the ranking could not be computed beforehand")
 
 
 async def _problem(request: Request, error: Exception) -> Response:
