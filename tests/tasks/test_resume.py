@@ -75,7 +75,7 @@ def content(out: Path) -> dict[str, Any]:
         files[name] = json.loads(files[name])
         for speed in files[name].pop("speed").values():
             assert speed["seconds"] >= 0
-        for key in ("seconds", "started", "command", "run"):
+        for key in ("seconds", "tokens_per_second", "started", "command", "run"):
             files[name].pop(key, None)
     return files
 
