@@ -19,6 +19,7 @@ class Fault:
 
     status, headers: answered instead of the work.
     before: called first (a rival's commit, a wait).
+    meanwhile: called when the whole request has been read.
     cut: the connection breaks after so many bytes of the request's body, or of the answer's if it has none.
     lost: the work is done and the connection breaks before the answer.
     """
@@ -28,6 +29,7 @@ class Fault:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     before: Callable[[], object] | None = None
+    meanwhile: Callable[[], object] | None = None
     cut: int | None = None
     lost: bool = False
 
@@ -71,6 +73,8 @@ class Handler(BaseHTTPRequestHandler):
             body = self._chunks() if length is None and has_body else self.rfile.read(int(length or 0))
             if len(body) < int(length or 0):
                 return self._break()
+            if fault.meanwhile:
+                fault.meanwhile()
             answer = Answer({"error": "fault"}, fault.headers, fault.status) if fault.status else self._answer(body)
             if fault.lost:
                 return self._break(answer.status)

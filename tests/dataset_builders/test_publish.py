@@ -499,7 +499,7 @@ def test_kill_while_a_file_is_uploaded(hub: Hub, org: str, hub_client: Client, m
 def test_kill_while_the_commit_is_made(hub: Hub, org: str, hub_client: Client, mirror: Path, tmp_path: Path) -> None:
     """The Hub finishes the commit of a client that is gone; the next push sees it."""
     killed, asked = threading.Event(), threading.Event()
-    hub.faults = [Fault("POST .*/commit/", before=lambda: (asked.set(), killed.wait(60)))]
+    hub.faults = [Fault("POST .*/commit/", meanwhile=lambda: (asked.set(), killed.wait(60)))]
     push = ("data", "push", NAME, "--to", org, "--mirror", mirror)
     process = start_command(environment(hub, tmp_path), *push)
     assert asked.wait(60)
