@@ -54,7 +54,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         engine,
         mirror,
         settings,
-        Board(engine, settings.patience),
+        Board(engine, settings.patience, settings.pace),
         Checkers(mirror, settings.check_processes, settings.check_seconds),
         RateLimit(settings.user_per_minute),
         RateLimit(settings.address_per_minute),

@@ -22,7 +22,8 @@ class Settings:
     """upload_seconds: for the whole body of a request; check_seconds: for checking it; check_processes: 0 checks
     uploads inside the server's own process; quota: accepted submissions of a user per day (UTC); *_per_minute: requests
     that cost work (all POSTs, and comparisons that are not cached); queue: jobs that a submitter may have waiting;
-    patience: seconds that a reader waits for a ranking that is being computed anew before getting the last one."""
+    patience: seconds that a reader waits for a ranking that is being computed anew before getting the last one;
+    pace: seconds between two states of the ranking that readers are shown."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     upload_seconds: float = 300.0
@@ -33,6 +34,7 @@ class Settings:
     address_per_minute: int = 60
     queue: int = 3
     patience: float = 60.0
+    pace: float = 0.0
     contact: str = ""
     shell: bool = True
 

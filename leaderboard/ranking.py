@@ -6,6 +6,7 @@ a system and task depend on nothing else: they are kept in memory, and a new sub
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -146,11 +147,14 @@ class Board:
 
     patience: seconds that a reader waits for the newest state before getting the last one, which is at most one
     computation old; a view that nobody has asked for lately is computed while its reader waits.
+    pace: seconds for which a changed state is shown at least: many submissions in a row are few changes to readers.
     """
 
-    def __init__(self, engine: Engine, patience: float = 60.0) -> None:
+    def __init__(self, engine: Engine, patience: float = 60.0, pace: float = 0.0) -> None:
         self.engine = engine
         self.patience = patience
+        self.pace = pace
+        self._since = -math.inf
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1, "ranking")
         self._resampled: dict[tuple[int, str], Array] = {}
@@ -180,7 +184,9 @@ class Board:
         return shown.views.get(view) or self._worker.submit(self._add, view, shown).result()
 
     def _newest(self, fresh: bool = False) -> Shown:
-        """The newest state, or the last one where that takes longer than readers wait."""
+        """The newest state, or the last one where that is young or the newest takes longer than readers wait."""
+        if not fresh and time.monotonic() - self._since < self.pace:
+            return self._shown
         with self.engine.connect() as connection:
             stamp = store.stamp_of(connection)
         until = None if fresh or not self._shown.stamp else time.monotonic() + self.patience
@@ -206,6 +212,8 @@ class Board:
         for view in asked:
             with suppress(ItaMedError):
                 shown.views[view] = self._compute(shown.stamp, *view)
+        if self._shown.stamp:
+            self._since = time.monotonic()
         self._shown = shown
 
     def _add(self, view: View, shown: Shown) -> Ranking:

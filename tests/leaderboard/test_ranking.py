@@ -136,6 +136,23 @@ def test_a_view_is_computed_once_until_the_board_changes(board: Board, engine: E
     assert fresh == board.ranking(), "what was resampled before equals what is resampled now"
 
 
+def test_a_state_is_shown_for_a_while_however_many_submissions_come(engine: Engine, user: accounts.User) -> None:
+    paced = Board(engine, pace=3600.0)
+    system(engine, user, "first", 0.6)
+    assert len(paced.ranking().rows) == 1
+    system(engine, user, "second", 0.7)
+    second = paced.ranking()
+    assert len(second.rows) == 2, "the first change is shown at once"
+    system(engine, user, "third", 0.8)
+    assert paced.ranking() is second
+    assert paced.stamp() == second.stamp
+    assert len(paced.ranking(fresh=True).rows) == 3, "who asks for the newest gets it"
+    system(engine, user, "fourth", 0.9)
+    assert len(paced.ranking().rows) == 3
+    paced.pace = 0.0
+    assert len(paced.ranking().rows) == 4
+
+
 def test_a_reader_without_patience_gets_the_last_view_meanwhile(
     engine: Engine, user: accounts.User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
