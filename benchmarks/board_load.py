@@ -5,8 +5,9 @@
 
 A real `ita-med leaderboard serve` in a process of its own; the clients are in two more. A reader visits a page, what
 the page asks for, and the API, with ETags as a browser has them, and then reads for --think seconds (half to one and a
-half times that; 0: no pause at all). A submitter sends whole runs on the embedded sample, each another one, as fast as
-the board answers; every fifth one it sends twice. Afterwards the database is held against what the clients were told:
+half times that; 0: no pause at all). A submitter sends whole runs on the embedded sample, each another one, --pause
+seconds after the board's answer (0: it floods the board, which grows by hundreds of systems in a minute); every fifth
+one it sends twice. Afterwards the database is held against what the clients were told:
 lost: accepted and not there or not whole; double: one run twice, or more rows than accepted runs.
 Ends with 1 where there is an error, a lost or a double submission.
 """
@@ -33,7 +34,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, func, select
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import catalogue, sources
 from ita_med.leaderboard import accounts, demo, store
 from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.check import gold
@@ -79,6 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--submitters", type=int, default=8)
     parser.add_argument("--think", type=float, default=1.0)
+    parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--db", default="", help="an empty PostgreSQL; without it an SQLite file")
     parser.add_argument("--client", choices=["readers", "submitters"], help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
@@ -122,7 +124,7 @@ def server(engine: Engine) -> Iterator[str]:
 
 def client(kind: str, url: str, folder: Path, tokens: list[str], given: argparse.Namespace) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, "--client", kind, "--url", url, "--folder", str(folder)]
-    for name in ("seconds", "readers", "submitters", "think"):
+    for name in ("seconds", "readers", "submitters", "think", "pause"):
         command += [f"--{name}", str(getattr(given, name))]
     env = dict(os.environ) | {"TOKENS": " ".join(tokens)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
@@ -209,6 +211,7 @@ async def submitters(url: str, given: argparse.Namespace) -> dict[str, Any]:
                 body = await asyncio.to_thread(zipped, contents | changed)
                 await asyncio.gather(*(send(body, token, revision) for _ in range(2 if k % 5 == 4 else 1)))
                 k += 1
+                await asyncio.sleep(given.pause)
 
         await asyncio.gather(*(submitter(token, n) for n, token in enumerate(os.environ["TOKENS"].split())))
     return {"timings": timings, "errors": errors, "told": told}
@@ -231,8 +234,8 @@ def report(found: list[dict[str, Any]], engine: Engine, given: argparse.Namespac
     ]
     errors = Counter(found[0]["errors"]) + Counter(found[1]["errors"])
     print(
-        f"{given.readers} readers (think {given.think} s), {given.submitters} submitters, {given.seconds:.0f} s, "
-        f"{SYSTEMS} systems, {engine.dialect.name}, benchmark {BENCHMARK_VERSION}"
+        f"{given.readers} readers (think {given.think} s), {given.submitters} submitters (pause {given.pause} s), "
+        f"{given.seconds:.0f} s, {SYSTEMS} to {len(whole)} systems, {engine.dialect.name}"
     )
     if found[0]["absent"]:
         print("not on this board, not asked:", *found[0]["absent"])

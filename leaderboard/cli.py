@@ -111,7 +111,7 @@ def serve(
         mirror = sources.EMBEDDED
         seed(engine, run or [])
     settings = Settings(
-        quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1, pace=5.0,
+        quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1, pace=20.0,
         contact=contact, shell=shell,
     )  # fmt: skip
     run_server(engine, mirror, settings, host, port)

@@ -184,7 +184,7 @@ class Checkers:
 def _serve(pipe: Pipe, mirror: str | None) -> None:
     """The checking process: ends when the server's end of the pipe is gone. Readers go before it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)
+    os.nice(19)
     for task in catalogue.tasks(ready=True):
         with suppress(ItaMedError):  # a board may lack the data of a task
             gold(task.id, mirror)
