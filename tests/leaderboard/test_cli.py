@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
@@ -20,6 +17,7 @@ from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import read_folder
 from tests.dataset_builders.conftest import Command, command
 from tests.leaderboard.conftest import TASKS, Files, zipped
+from tests.leaderboard.serving import serving
 
 __all__ = ["command"]
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
@@ -49,16 +47,8 @@ def test_check_names_every_problem_and_ends_with_1(command: Command, files: File
 def url(engine: Engine) -> Iterator[str]:
     """A real board on loopback."""
     app = make_app(engine, "embedded", Settings(check_processes=0))
-    # uvicorn's own logging settings shut all handlers down; absl's would close the stderr that pytest has lent it
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving(app) as address:
+        yield address
 
 
 def test_submit_sends_a_run_with_the_token_of_the_environment(

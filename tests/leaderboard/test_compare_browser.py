@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 
 from ita_med.leaderboard import accounts, store
@@ -19,17 +15,13 @@ from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.pages.site import WORDS
 from ita_med.leaderboard.static_site import write
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
+from tests.leaderboard.serving import chromium, needs_chromium, serving
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="gradio is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)"),
+    needs_chromium,
 ]
 
 
@@ -51,23 +43,14 @@ def token(board: Engine) -> str:
 @pytest.fixture(scope="module")
 def url(board: Engine) -> Iterator[str]:
     loose = Settings(check_processes=0, user_per_minute=1000, address_per_minute=1000, quota=2)
-    server = uvicorn.Server(uvicorn.Config(make_app(board, "embedded", loose), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until = time.monotonic() + 60
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving(make_app(board, "embedded", loose)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as opened:
-        found = opened.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from ita_med.leaderboard import accounts, demo, store
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.pages import shell
 from ita_med.leaderboard.submission import Claim
+from tests.leaderboard.serving import chromium, needs_chromium, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)"),
+    needs_chromium,
 ]
 HOSTILE = "org/<img src=x onerror=document.title='taken'>"
 PAGES = ("", "model?id=4", "tasks", "tasks?task=ita_med_ner_e3c_disorder", "queue", "method", "about")
@@ -43,25 +35,15 @@ def url(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterator
         claim = Claim(HOSTILE, "4-shot", parameters=500.0, model_type="decoder", tokens_per_second=80.0)
         demo._add(connection, accounts.find_user(connection, demo.USER), demo.files(claim, "knn", 0.3), "reproduced")
     app = make_app(engine, "embedded", Settings(check_processes=0))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until = time.monotonic() + 120
-    while not (server.started and shell.ready()) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert shell.ready()
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving(app, shell.ready) as address:
+        yield address
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as opened:
-        found = opened.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 class Watched:
