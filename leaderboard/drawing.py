@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ita_med.leaderboard.figures import TEXTS, Figure, Point, Series, cut, number, quantity
+from ita_med.leaderboard.figure_texts import TEXTS
+from ita_med.leaderboard.figures import Figure, Point, Series
+from ita_med.leaderboard.written import cut, number, quantity
 
 WIDTH = 720
 ROW = 22.0

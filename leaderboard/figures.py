@@ -6,11 +6,13 @@ the value that it is about; its notes say how many are left out, and why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ita_med import catalogue
+from ita_med.leaderboard.figure_texts import PART_NAMES, TEXTS
+from ita_med.leaderboard.written import cut, interval, number, p_value, quantity, signed
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 
 if TYPE_CHECKING:
@@ -76,97 +78,6 @@ class Figure:
         return not any(series.points for series in self.series)
 
 
-TEXTS = {
-    "it": {
-        "parameters": "Punteggio e dimensione del modello",
-        "speed": "Punteggio e velocità",
-        "families": "Punteggio per famiglia",
-        "ranks": "Posizioni compatibili con i dati",
-        "differences": "Differenza per compito rispetto a {first}",
-        "pairs": "Differenza di AVG tra le coppie",
-        "compared": "Sistemi a confronto, per famiglia",
-        "x_parameters": "parametri (scala logaritmica)",
-        "x_speed": "token generati al secondo (scala logaritmica)",
-        "x_rank": "posizione, intervallo al 95 %",
-        "x_difference": "differenza, punti",
-        "avg": "AVG, punti",
-        "avg_normalised": "AVG normalizzato, punti",
-        "score": "punteggio, punti",
-        "system": "sistema",
-        "model": "modello",
-        "method": "metodo",
-        "type": "tipo",
-        "group": "gruppo",
-        "rank": "posizione",
-        "task": "compito",
-        "difference": "differenza",
-        "part": "compiti",
-        "front": "sul fronte",
-        "yes": "sì",
-        "no": "no",
-        "pareto": "fronte di Pareto: nessun altro sistema è insieme migliore e {cheaper}",
-        "x_parameters_better": "più piccolo",
-        "x_speed_better": "più veloce",
-        "intervals": "Barre: intervallo al 95 % (bootstrap sui documenti).",
-        "provenance": "Simbolo pieno: riprodotto dai manutentori; vuoto: predizioni ricalcolate.",
-        "left_out": "Non mostrati: {n} di {all} sistemi in classifica, che non dichiarano il valore.",
-        "unranked": "Righe parziali, soglie e riferimenti non sono mostrati.",
-        "most": "Disegnati i primi {n} sistemi di {all}; la tabella li contiene tutti.",
-        "order": "Dentro un gruppo l'ordine non dice nulla.",
-        "against": "A destra dello zero: meglio di {first}.",
-        "right": "A destra dello zero: meglio il primo della coppia.",
-        "nothing": "Nessun sistema in classifica ha questo valore.",
-        "table": "Dati della figura",
-        "live": "Figura interattiva",
-        "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "altro",
-    },
-    "en": {
-        "parameters": "Score and size of the model",
-        "speed": "Score and speed",
-        "families": "Score by family",
-        "ranks": "Ranks that the data allow",
-        "differences": "Difference by task from {first}",
-        "pairs": "Difference of AVG between pairs",
-        "compared": "Systems side by side, by family",
-        "x_parameters": "parameters (log scale)",
-        "x_speed": "generated tokens per second (log scale)",
-        "x_rank": "rank, 95 % interval",
-        "x_difference": "difference, points",
-        "avg": "AVG, points",
-        "avg_normalised": "normalised AVG, points",
-        "score": "score, points",
-        "system": "system",
-        "model": "model",
-        "method": "method",
-        "type": "type",
-        "group": "group",
-        "rank": "rank",
-        "task": "task",
-        "difference": "difference",
-        "part": "tasks",
-        "front": "on the front",
-        "yes": "yes",
-        "no": "no",
-        "pareto": "Pareto front: no other system is both better and {cheaper}",
-        "x_parameters_better": "smaller",
-        "x_speed_better": "faster",
-        "intervals": "Bars: 95 % interval (bootstrap over documents).",
-        "provenance": "Filled symbol: reproduced by the maintainers; hollow: predictions re-scored.",
-        "left_out": "Not shown: {n} of {all} ranked systems, which do not state the value.",
-        "unranked": "Partial rows, floors and reference rows are not shown.",
-        "most": "The first {n} of {all} systems are drawn; the table holds them all.",
-        "order": "Within a group the order says nothing.",
-        "against": "Right of zero: better than {first}.",
-        "right": "Right of zero: the first of the pair is better.",
-        "nothing": "No ranked system has this value.",
-        "table": "Data of the figure",
-        "live": "Interactive figure",
-        "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "other",
-    },
-}  # fmt: skip
-PART_NAMES = {"it": {"all": "tutti i compiti", "id": "in distribuzione (ID)", "ood": "fuori distribuzione (OOD)"}}
-
-
 def of_ranking(view: Ranking, language: str = "en") -> list[Figure]:
     """The figures of a view of the board, in the order of the page."""
     return [make(view, language) for make in RANKING.values()]
@@ -209,7 +120,7 @@ def _trade(view: Ranking, language: str, name: str, value: Callable[[Row], float
     table += [
         [
             row.model, row.method, words[row.model_type], quantity(value(row), language), number(row.avg, language),
-            ends(row.interval, language), words["yes" if row.id in on_front else "no"],
+            interval(row.interval, language), words["yes" if row.id in on_front else "no"],
         ]
         for row in shown
     ]  # fmt: skip
@@ -253,7 +164,9 @@ def families(view: Ranking, language: str = "en", most: int = MOST_ROWS) -> Figu
     ]
     table = [[words["model"], words["method"], *(cell for name in COLUMNS.values() for cell in (name, "95 %"))]]
     for row in ranked:
-        cells = [(number(row.families.get(f), language), ends(row.family_intervals.get(f), language)) for f in COLUMNS]
+        cells = [
+            (number(row.families.get(f), language), interval(row.family_intervals.get(f), language)) for f in COLUMNS
+        ]
         table.append([row.model, row.method, *(cell for pair in cells for cell in pair)])
     return Figure(
         "families", language, "dots", _titled(words["families"], view, language), words["score"], words["system"],
@@ -280,7 +193,7 @@ def ranks(view: Ranking, language: str = "en", most: int = MOST_ROWS) -> Figure:
     table += [
         [
             str(row.group), "–".join(map(str, row.rank or ())), row.model, row.method, number(row.avg, language),
-            ends(row.interval, language),
+            interval(row.interval, language),
         ]
         for row in ranked
     ]  # fmt: skip
@@ -305,7 +218,7 @@ def pairs(found: Compared, language: str = "en", part: str = "all") -> Figure:
     points = [Point(name, p.difference, y, p.low, p.high) for y, (name, p) in enumerate(zip(names, shown, strict=True))]
     table = [[words["system"], words["difference"], "95 %", "p (Holm)"]]
     table += [
-        [name, signed(p.difference, language), ends((p.low, p.high), language), p_value(p.p_holm, language)]
+        [name, signed(p.difference, language), interval((p.low, p.high), language), p_value(p.p_holm, language)]
         for name, p in zip(names, shown, strict=True)
     ]
     title = f"{words['pairs']} ({part_name(part, language)})"
@@ -338,7 +251,7 @@ def differences(found: Compared, language: str = "en") -> Figure:
     table += [
         [
             short(cell.task), labels[cell.system], signed(cell.difference, language),
-            ends((cell.low, cell.high), language), p_value(cell.p_holm, language),
+            interval((cell.low, cell.high), language), p_value(cell.p_holm, language),
         ]
         for task in tasks
         for cell in found.tasks
@@ -370,7 +283,9 @@ def side_by_side(rows: Sequence[Row], language: str = "en") -> Figure:
     ]
     table = [[words["system"], *(cell for f in names for cell in (COLUMNS[f], "95 %"))]]
     for row in rows:
-        cells = [(number(row.families.get(f), language), ends(row.family_intervals.get(f), language)) for f in names]
+        cells = [
+            (number(row.families.get(f), language), interval(row.family_intervals.get(f), language)) for f in names
+        ]
         table.append([system(row), *(cell for pair in cells for cell in pair)])
     return Figure(
         "side_by_side", language, "dots", words["compared"], words["score"], "", series, table,
@@ -398,50 +313,3 @@ def system(row: Row) -> str:
 def short(task: str) -> str:
     """A task's id without the prefix that all share."""
     return catalogue.task(task).id.removeprefix("ita_med_")
-
-
-def cut(name: str, most: int = 38) -> str:
-    """The end of a model's name tells it from others: the middle is left out."""
-    if len(name) <= most:
-        return name
-    half = (most - 1) // 2
-    return f"{name[: most - 1 - half]}…{name[-half:]}"
-
-
-def number(value: float | None, language: str, digits: int = 1) -> str:
-    """A number as the language writes it; – where there is none."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}".replace("-", "−")
-    return text.replace(".", ",") if language == "it" else text
-
-
-def signed(value: float | None, language: str) -> str:
-    return "–" if value is None else ("+" if value >= 0 else "") + number(value, language)
-
-
-def ends(found: Iterable[float | None] | None, language: str) -> str:
-    """An interval: [41.2; 47.9], in Italian [41,2; 47,9]."""
-    low, high = found or (None, None)
-    if low is None or high is None:
-        return "–"
-    return f"[{number(low, language)}; {number(high, language)}]"
-
-
-def p_value(p: float | None, language: str) -> str:
-    if p is None:
-        return "–"
-    return f"<{number(0.001, language, 3)}" if p < 0.001 else number(p, language, 3)
-
-
-def quantity(value: float, language: str) -> str:
-    """135M, 1.7B: three digits and a letter."""
-    for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= 0.9995 * unit:
-            return _three(value / unit, language) + letter
-    return _three(value, language)
-
-
-def _three(value: float, language: str) -> str:
-    text = f"{value:.3g}"
-    return text.replace(".", ",") if language == "it" else text

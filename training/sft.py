@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ita_med.errors import ItaMedError
 from ita_med.training import runs
-from ita_med.training.estimate import computes_in_16_bits
+from ita_med.training.estimate import computes_in_16_bits, has_gpu
 from ita_med.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -127,31 +127,45 @@ def sum_of_legs(counts: list[int]) -> int:
 
 def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict[str, Any]:
     """The recipe in TRL's words (1.16)."""
-    import torch
-
-    t, gpu = recipe.train, torch.cuda.is_available()
+    t, gpu = recipe.train, has_gpu()
     packed = t.packing != "none"
-    # a CPU is as fast with one packed row as with many, and needs a fraction of the memory; the loss is the same mean
-    one_by_one = packed and not gpu
-    return {
-        "output_dir": str(out / runs.CHECKPOINTS),
-        "learning_rate": t.learning_rate,
-        "lr_scheduler_type": t.schedule,
-        "warmup_steps": t.warmup,
-        "num_train_epochs": t.epochs,
+    found = trainer_settings(recipe, out, recipe.name) | {
         "max_steps": t.max_steps or max_steps or -1,
-        "per_device_train_batch_size": 1 if one_by_one else t.batch_size,
-        "gradient_accumulation_steps": t.gradient_accumulation * (t.batch_size if one_by_one else 1),
-        "weight_decay": t.weight_decay,
-        "max_grad_norm": t.max_grad_norm,
         "packing": packed,
         **({"packing_strategy": t.packing} if packed else {}),
         "max_length": recipe.data.max_length,
         "activation_checkpointing": t.gradient_checkpointing and gpu,  # TRL's own default is on
+        "ddp_find_unused_parameters": False,  # all that is trained is used; looking for more costs a pass per step
+        "model_init_kwargs": {
+            "dtype": weights_dtype(recipe, gpu),
+            "attn_implementation": recipe.model.attention,
+            "revision": recipe.model.revision,
+        },
+    }
+    if packed and not gpu:
+        # a CPU is as fast with one packed row as with many, in a fraction of the memory; the loss is the same mean
+        found["per_device_train_batch_size"] = 1
+        found["gradient_accumulation_steps"] *= t.batch_size
+    return found
+
+
+def trainer_settings(recipe: Recipe, folder: Path, run_name: str) -> dict[str, Any]:
+    """The recipe in the words of transformers' TrainingArguments; checkpoints go to `folder`."""
+    t, gpu = recipe.train, has_gpu()
+    return {
+        "output_dir": str(folder / runs.CHECKPOINTS),
+        "learning_rate": t.learning_rate,
+        "lr_scheduler_type": t.schedule,
+        "warmup_steps": t.warmup,
+        "num_train_epochs": t.epochs,
+        "max_steps": t.max_steps or -1,
+        "per_device_train_batch_size": t.batch_size,
+        "gradient_accumulation_steps": t.gradient_accumulation,
+        "weight_decay": t.weight_decay,
+        "max_grad_norm": t.max_grad_norm,
         "bf16": computes_in_16_bits(recipe),
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,
-        "ddp_find_unused_parameters": False,  # all that is trained is used; looking for more costs a pass per step
         "seed": t.seed,
         "data_seed": t.seed,
         "save_steps": t.save_steps,
@@ -159,13 +173,8 @@ def settings(recipe: Recipe, out: Path, *, max_steps: int | None = None) -> dict
         "logging_steps": t.logging_steps,
         "disable_tqdm": not sys.stderr.isatty(),
         "report_to": tracker(recipe),
-        "run_name": recipe.name,
+        "run_name": run_name,
         "project": "ita-med",
-        "model_init_kwargs": {
-            "dtype": weights_dtype(recipe, gpu),
-            "attn_implementation": recipe.model.attention,
-            "revision": recipe.model.revision,
-        },
     }
 
 

@@ -15,6 +15,7 @@ from ita_med.leaderboard.comparing import MOST, Compared, TaskDifference
 from ita_med.leaderboard.documents import DocumentsCompared
 from ita_med.leaderboard.pages.site import Page, Site, fill
 from ita_med.leaderboard.ranking import Row
+from ita_med.leaderboard.written import p_value
 from ita_med.tasks.report.rows import PARTS
 from ita_med.tasks.scoring.statistics import stars
 
@@ -97,7 +98,7 @@ def _result(site: Site, found: Compared, rows: Sequence[Row]) -> Markup:
     ]  # fmt: skip
     return fill(
         "compare_result.html", site, found=found, rows=rows, parts=[part for part in PARTS if found.pairs.get(part)],
-        cells=cells(found), stars=stars, p_value=figures.p_value, signed=signed, short=figures.short,
+        cells=cells(found), stars=stars, p_value=p_value, short=figures.short,
         drawn=[Markup(drawing.fragment(figure)) for figure in drawn], first_scores=_first_scores(found),
     )  # fmt: skip
 
@@ -116,13 +117,9 @@ def _first_scores(found: Compared) -> dict[str, float]:
     return {cell.task: cell.first for cell in found.tasks}
 
 
-def signed(site: Site, value: float | None) -> str:
-    return ("+" if value is not None and value > 0 else "") + site.number(value)
-
-
 def _documents(site: Site, found: Compared, documents: DocumentsCompared | Refused | None, chosen: Chosen) -> Markup:
     return fill(
         "compare_documents.html", site, found=found, chosen=chosen, tasks=list(cells(found)), short=figures.short,
-        refused=documents.why if isinstance(documents, Refused) else "", signed=signed,
+        refused=documents.why if isinstance(documents, Refused) else "",
         documents=documents if isinstance(documents, DocumentsCompared) else None,
     )  # fmt: skip

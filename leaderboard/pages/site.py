@@ -6,7 +6,6 @@ same functions make the pages of the server and of the static export; only `Site
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ita_med import BENCHMARK_VERSION, __version__
+from ita_med.leaderboard import written
 from ita_med.leaderboard.pages import words_en, words_it
+from ita_med.leaderboard.written import NONE
 from ita_med.tasks.report.rows import COLUMNS
 
 WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
@@ -25,7 +26,6 @@ FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}
 LANGUAGES = {"it": "Italiano", "en": "English"}
 MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
-NONE = "–"
 REPOSITORY = "https://github.com/ita-med/ita-med"
 Query = Mapping[str, Any]
 
@@ -63,15 +63,13 @@ class Site:
         return self.address(self.language, page, query)
 
     def number(self, value: float | None, digits: int = 1) -> str:
-        """With the language's separators; a dash for None."""
-        if value is None or not math.isfinite(value):
-            return NONE
-        plain = f"{value:,.{digits}f}"
-        signs = {",": self.words["thousands"], ".": self.words["decimal"], "-": "−"}
-        return "".join(signs.get(sign, sign) for sign in plain)
+        return written.number(value, self.language, digits)
+
+    def signed(self, value: float | None) -> str:
+        return written.signed(value, self.language)
 
     def interval(self, ends: tuple[float, float] | None) -> str:
-        return f"[{self.number(ends[0])}; {self.number(ends[1])}]" if ends else ""
+        return written.interval(ends, self.language) if ends else ""
 
     def parameters(self, millions: float) -> str:
         """1700 → 1,7 B; 0 stands for not stated."""

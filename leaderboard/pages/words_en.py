@@ -13,8 +13,6 @@ WORDS = {
     "api": "API",
     "not_found": "Not found",
     "no_page": "There is no page at this address.",
-    "decimal": ".",
-    "thousands": ",",
     "not_stated": "not stated",
     "failed": "The page could not be brought up to date. Try again.",
     "benchmark": "Benchmark version",

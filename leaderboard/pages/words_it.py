@@ -15,8 +15,6 @@ WORDS = {
     "api": "API",
     "not_found": "Non trovato",
     "no_page": "A questo indirizzo non c'è una pagina.",
-    "decimal": ",",
-    "thousands": ".",
     "not_stated": "non dichiarato",
     "failed": "La pagina non si è potuta aggiornare. Riprovare.",
     "benchmark": "Versione del benchmark",

@@ -12,15 +12,19 @@ from typing import Any
 
 import argon2
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine
 
 from ita_med.leaderboard import accounts, demo, store
 from ita_med.leaderboard import tables as t
+from ita_med.leaderboard.app import make_app
+from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import read_folder
 from ita_med.tasks.evaluate import Run, evaluate
 from tests.leaderboard.postgres import binaries, cluster
 
 BOTH = ["sqlite", "postgresql"]
+LOOSE = Settings(check_processes=0, user_per_minute=10_000, address_per_minute=10_000, quota=1000, upload_bytes=300_000)
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 Files = dict[str, bytes]
 
@@ -122,3 +126,17 @@ def user(engine: Engine) -> accounts.User:
 
 
 Zipped = Callable[..., bytes]
+
+
+def client_of(engine: Engine, settings: Settings = LOOSE) -> TestClient:
+    return TestClient(make_app(engine, "embedded", settings), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterator[TestClient]:
+    """A board with the demo's runs."""
+    path = tmp_path_factory.mktemp("shown") / "board.sqlite"
+    path.write_bytes(demo_board)
+    opened = store.connect(path)
+    yield client_of(opened)
+    opened.dispose()

@@ -24,22 +24,16 @@ from sqlalchemy import Engine, func, select
 from ita_med import catalogue
 from ita_med.leaderboard import accounts, api, api_compare, demo, store, uploads
 from ita_med.leaderboard import tables as t
-from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.check import gold
 from ita_med.leaderboard.comparing import Compared
 from ita_med.leaderboard.documents import DocumentsCompared
 from ita_med.leaderboard.limits import RateLimit, Settings
 from ita_med.leaderboard.submission import Claim
-from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, url_of, zipped
+from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, client_of, url_of, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
 ZIP = {"Content-Type": "application/zip"}
 DATABASES = BOTH
-LOOSE = Settings(check_processes=0, user_per_minute=10_000, address_per_minute=10_000, quota=1000, upload_bytes=300_000)
-
-
-def client_of(engine: Engine, settings: Settings = LOOSE) -> TestClient:
-    return TestClient(make_app(engine, "embedded", settings), raise_server_exceptions=False)
 
 
 def token_of(engine: Engine, user: accounts.User) -> dict[str, str]:
@@ -197,16 +191,6 @@ READ = (
     "/api/v1/reference", "/api/v1/queue",
     "/api/v1/openapi.json", "/api/v1/systems/999", "/api/v1/ranking?part=nix", "/nowhere",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterator[TestClient]:
-    """A board with the demo's runs."""
-    path = tmp_path_factory.mktemp("shown") / "board.sqlite"
-    path.write_bytes(demo_board)
-    opened = store.connect(path)
-    yield client_of(opened)
-    opened.dispose()
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_comparison_says_what_was_computed(board: Engine, view: Ranking, langu
     text = " ".join(page.text_content().split())
     pair = found.pairs["all"][0]
     assert f"{pair.wins}–{pair.ties}–{pair.losses}" in text
-    assert compare.signed(site, pair.difference) in text
+    assert site.signed(pair.difference) in text
     assert site.interval((pair.low or 0, pair.high or 0)) in text
     outcomes = [e.get("class") for e in page.xpath("//span[@class='win' or @class='tie' or @class='loss']")]
     assert outcomes == [cell.outcome for own in compare.cells(found).values() for cell in own.values()]

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from lxml import etree, html
 
-from ita_med.leaderboard import drawing, figures
+from ita_med.leaderboard import drawing, figure_texts, figures, written
 from ita_med.leaderboard.comparing import Compared, TaskDifference
 from ita_med.leaderboard.ranking import Ranking, Row
 from ita_med.tasks.report.compare import Pair
@@ -140,7 +140,7 @@ def test_strange_values_are_drawn() -> None:
 def test_italian_is_written_as_italian() -> None:
     found = figures.parameters(BOARD, "it")
     assert found.table[1][3:6] == ["8B", "60,0", "[58,5; 61,5]"]
-    assert figures.p_value(0.0004, "it") == "<0,001"
-    assert figures.signed(-1.25, "it") == "−1,2"
-    assert set(figures.TEXTS["it"]) == set(figures.TEXTS["en"])
-    assert [figures.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]
+    assert written.p_value(0.0004, "it") == "<0,001"
+    assert written.signed(-1.25, "it") == "−1,2"
+    assert set(figure_texts.TEXTS["it"]) == set(figure_texts.TEXTS["en"])
+    assert [written.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]

@@ -33,8 +33,8 @@ from ita_med.leaderboard import tables as t
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import Claim
-from tests.leaderboard.conftest import Files, change_manifest, zipped
-from tests.leaderboard.test_api import ZIP, client_of, gold_texts, rows, submit, token_of
+from tests.leaderboard.conftest import Files, change_manifest, client_of, zipped
+from tests.leaderboard.test_api import ZIP, gold_texts, rows, submit, token_of
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 LANGUAGES = ("it", "en")
@@ -53,15 +53,6 @@ DATA = [
     "/static/none.js", "/api/v1/systems/x",
 ]  # fmt: skip
 ROUTES = [*DATA, *PAGES]
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterator[TestClient]:
-    path = tmp_path_factory.mktemp("shown") / "board.sqlite"
-    path.write_bytes(demo_board)
-    opened = store.connect(path)
-    yield client_of(opened)
-    opened.dispose()
 
 
 def get(client: TestClient, path: str, number: int = 4, **more: Any) -> Any:

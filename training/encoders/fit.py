@@ -12,7 +12,6 @@ import orjson
 from ita_med.errors import ItaMedError
 from ita_med.training import runs, sft
 from ita_med.training.encoders.rows import HEADS, TARGETS, Collate, Loaded, Part, loss
-from ita_med.training.estimate import computes_in_16_bits
 from ita_med.training.recipe import Recipe
 
 FACTS = "part.json"
@@ -89,35 +88,8 @@ def train(recipe: Recipe, part: Part, tokenizer: Any, out: Path, work: Path) -> 
 
 
 def settings(recipe: Recipe, work: Path, run_name: str) -> dict[str, Any]:
-    """The recipe in the words of transformers' Trainer."""
-    import torch
-
-    t, gpu = recipe.train, torch.cuda.is_available()
-    return {
-        "output_dir": str(work / runs.CHECKPOINTS),
-        "learning_rate": t.learning_rate,
-        "lr_scheduler_type": t.schedule,
-        "warmup_steps": t.warmup,
-        "num_train_epochs": t.epochs,
-        "max_steps": t.max_steps or -1,
-        "per_device_train_batch_size": t.batch_size,
-        "gradient_accumulation_steps": t.gradient_accumulation,
-        "weight_decay": t.weight_decay,
-        "max_grad_norm": t.max_grad_norm,
-        "bf16": computes_in_16_bits(recipe),
-        "use_cpu": not gpu,
-        "dataloader_pin_memory": gpu,
-        "remove_unused_columns": False,
-        "seed": t.seed,
-        "data_seed": t.seed,
-        "save_steps": t.save_steps,
-        "save_total_limit": 2,
-        "logging_steps": t.logging_steps,
-        "disable_tqdm": not sys.stderr.isatty(),
-        "report_to": sft.tracker(recipe),
-        "run_name": run_name,
-        "project": "ita-med",
-    }
+    """The recipe in the words of transformers' Trainer, which keeps the columns that our collators read."""
+    return sft.trainer_settings(recipe, work, run_name) | {"remove_unused_columns": False}
 
 
 def _new(recipe: Recipe, part: Part) -> Any:
