@@ -236,7 +236,7 @@ def read_parquet(path: Path, schema: str) -> list[Example]:
     import pyarrow.parquet as pq
 
     assert schema in SCHEMAS
-    return [from_row(row, schema) for row in pq.read_table(path).to_pylist()]
+    return [from_row(row, schema) for row in pq.ParquetFile(path).read().to_pylist()]
 
 
 def write_index(out: Path) -> None:

@@ -58,7 +58,7 @@ def _found(files: Files, patterns: tuple[str, ...], required: bool) -> list[tupl
 
 def _rows(path: str, content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
     if path.endswith(".parquet"):
-        yield from _parquet(content, columns, where, exact)
+        yield from _parquet_batches(io.BytesIO(content), (columns,), where, exact)
     elif path.endswith(".jsonl") or (path.endswith(".json") and content.lstrip()[:1] == b"{" and _lines(content)):
         for number, row in jsonl.records(iob.decode(content, where), columns, where, exact=exact):
             yield f"{where}, line {number}", row
@@ -70,19 +70,6 @@ def _lines(content: bytes) -> bool:
     """Whether a .json file that begins with an object holds one object per line, as the Hub allows."""
     lines = content.strip().splitlines()
     return len(lines) > 1 and lines[0].rstrip().endswith(b"}")
-
-
-def _parquet(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(content))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{where} is no Parquet file ({error}); get it again") from error
-    _check(set(table.column_names), (columns,), where, exact)
-    for number, row in enumerate(table.to_pylist(), 1):
-        yield f"{where}, row {number}", row
 
 
 def stream(
@@ -124,7 +111,10 @@ def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: st
 
     try:
         file = pq.ParquetFile(content, buffer_size=BUFFER_BYTES, pre_buffer=False)
-        _check(set(file.schema_arrow.names), columns, where, exact)
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise DataError(f"{where} has a column twice; get it again")
+        _check(set(names), columns, where, exact)
         number = 0
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
             for row in batch.to_pylist():

@@ -58,6 +58,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         Checkers(mirror, settings.check_processes, settings.check_seconds),
         RateLimit(settings.user_per_minute),
         RateLimit(settings.address_per_minute),
+        Cache(patience=settings.patience),
     )
 
     @asynccontextmanager
@@ -68,6 +69,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         yield
         state.checkers.close()
         state.board.close()
+        state.cache.close()
 
     app = FastAPI(
         title="ita-med leaderboard",

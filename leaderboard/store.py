@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -71,8 +72,23 @@ _POSTGRESQL: dict[str, Any] = {
 def _sqlite_settings(connection: sqlite3.Connection, _: Any) -> None:
     """WAL lets readers and one writer work side by side; FULL makes an accepted submission survive a power cut."""
     connection.isolation_level = None  # transactions are begun by us: BEGIN, or BEGIN IMMEDIATE for writers
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Of several servers that open a new file at once, SQLite lets one change to WAL and tells the others that it is
+    locked, without the usual wait; so they wait here."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+            time.sleep(0.01)
 
 
 def _sqlite_begin(connection: Connection) -> None:

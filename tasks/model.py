@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ PACKAGES = ("lm_eval", "datasets", "transformers", "tokenizers", "torch", "peft"
 TEMPLATE_SETTINGS = {"date_string": "26 Jul 2024", "enable_thinking": False}
 """Chat templates that print the day or a thinking block are pinned: Llama-3.2 reads the first, Qwen3 the second."""
 WEIGHTS = {".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model", ".txt", ".pt"}
+SLOWER = 2.0
 CPU_BATCH, GPU_BATCH = 16, 64
 """For the batch size "auto": lm-eval's own search takes minutes on a CPU, and the engine halves what is too much."""
 
@@ -53,12 +55,41 @@ def load(
         torch.manual_seed(seed)
     if getattr(lm, "batch_size_per_gpu", None) == "auto" and hasattr(lm, "tok_batch_encode"):
         lm.batch_size_per_gpu = CPU_BATCH if lm.device.type == "cpu" else GPU_BATCH
+    if slower := slow_numbers(getattr(lm, "model", None)):
+        print(f"ita-med: {slower}", file=sys.stderr)
     if isinstance(own := getattr(lm, "chat_template_args", None), dict):
         lm.chat_template_args = TEMPLATE_SETTINGS | own
         if name.startswith(("vllm", "trtllm")):  # these hand the second one over apart
             lm.chat_template_args.pop("enable_thinking")
             lm.enable_thinking = bool(lm.enable_thinking)
     return lm
+
+
+def slow_numbers(model: Any) -> str:
+    """A warning where the model's 16-bit numbers are slower than float32, as on CPUs without instructions for them
+    (there 60 times: a run of minutes takes a night); measured in a few milliseconds."""
+    torch = sys.modules.get("torch")
+    dtype = getattr(model, "dtype", None)
+    if torch is None or dtype not in (torch.bfloat16, torch.float16) or model.device.type != "cpu":
+        return ""
+    ratio = _product_seconds(dtype) / _product_seconds(torch.float32)
+    if ratio < SLOWER:
+        return ""
+    kind = str(dtype).removeprefix("torch.")
+    return f"this CPU multiplies {ratio:.0f} times slower in {kind} than in float32; use --model_args …,dtype=float32"
+
+
+def _product_seconds(dtype: Any) -> float:
+    """The shortest of three times of a matrix product."""
+    import torch
+
+    a = torch.ones(192, 192, dtype=dtype)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        torch.mm(a, a)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def _class(name: str) -> Any:

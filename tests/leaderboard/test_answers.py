@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard.answers import Cache
+from ita_med.leaderboard.answers import YOUNG_SECONDS, Cache
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.check import check
 from ita_med.leaderboard.limits import Settings
@@ -56,8 +56,44 @@ def test_the_least_used_are_dropped_beyond_the_size() -> None:
         cache.answer(REQUEST, lambda n=n: str(n) * 9, "1", str(n))  # type: ignore[misc]
         cache.answer(REQUEST, lambda: "always", "1", "0")
     assert cache._size == sum(len(packed) for _, packed in cache._kept.values()) <= 600
+    assert {key for key, _ in cache._last.values()} == set(cache._kept)
     assert cache.known("1", "0")
     assert not cache.known("1", "1")
+
+
+def test_readers_get_the_last_answer_while_the_next_one_is_made() -> None:
+    """And nobody does afterwards, nor where the last one is old, nor for another question."""
+    cache, go = Cache(patience=0.0), threading.Event()
+
+    def slow() -> str:
+        assert go.wait(30)
+        return "new"
+
+    cache.answer(REQUEST, lambda: "old", "1", "page")
+    assert cache.answer(REQUEST, slow, "2", "page").body == b'"old"'
+    assert cache.answer(REQUEST, slow, "2", "page").body == b'"old"'
+    assert cache.answer(REQUEST, lambda: "other", "2", "other page").body == b'"other"'
+    go.set()
+    cache._worker.submit(lambda: None).result(30)
+    assert cache.answer(REQUEST, slow, "2", "page").body == b'"new"'
+    assert cache._renewed == {}
+
+    cache._last[("page",)] = ("2", "page"), time.monotonic() - YOUNG_SECONDS - 1
+    assert cache.answer(REQUEST, lambda: "newest", "3", "page").body == b'"newest"', "too old: waited for"
+    cache.close()
+
+
+def test_an_answer_that_cannot_be_renewed_fails_and_is_tried_again() -> None:
+    cache = Cache(patience=30.0)
+    cache.answer(REQUEST, lambda: "old", "1", "page")
+
+    def fail() -> str:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.answer(REQUEST, fail, "2", "page")
+    assert cache.answer(REQUEST, lambda: "new", "2", "page").body == b'"new"'
+    cache.close()
 
 
 def test_no_page_made_from_an_older_ranking_outlives_it(
@@ -87,6 +123,7 @@ def test_no_page_made_from_an_older_ranking_outlives_it(
     second = submit("model-two")
     assert {name: client.get(name).content for name in names} == before
     go.set()
+    app.state.board.cache.patience = 30.0  # else the very next reader may get the last page while this one is made
     assert client.get(f"/api/v1/systems/{second}").json()["row"]["model"] == "model-two", "this one waits"
     for name in names[:-1]:
         assert b"model-two" in client.get(name).content, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,21 @@ def test_a_forgotten_user_leaves_scores_and_no_name(engine: Engine, user: accoun
     assert {"prompts_sha256", "data"} <= set(manifest)
     with store.writing(engine) as connection:
         assert accounts.add_user(connection, user.name).id != user.id
+
+
+def test_a_new_file_that_another_server_is_changing_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses a change to WAL at once where another connection makes it (here: no wait of SQLite's own)."""
+    path = tmp_path / "board.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+    mine = sqlite3.connect(path, timeout=0)
+    store._sqlite_settings(mine, None)
+    assert mine.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    release.join()
+    mine.close()
+    other.close()
 
 
 def test_what_sqlite_deletes_is_overwritten(tmp_path: Path, empty_board: bytes) -> None:

@@ -164,6 +164,26 @@ def test_chat_templates_are_pinned(tiny_model: Path, more: str, expected: str) -
     assert lm.batch_size == model.CPU_BATCH
 
 
+def test_16_bit_numbers_that_the_cpu_is_slow_with_are_named(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    from ita_med.tasks import model
+
+    def load(dtype: str) -> str:
+        model.load("hf", f"pretrained={tiny_model},dtype={dtype}", batch_size="1", device="cpu", seed=0)
+        return capsys.readouterr().err
+
+    seconds = {"torch.bfloat16": 60.0, "torch.float16": 1.5, "torch.float32": 1.0}
+    monkeypatch.setattr(model, "_product_seconds", lambda dtype: seconds[str(dtype)])
+    assert "60 times slower in bfloat16" in load("bfloat16")
+    assert "slower" not in load("float16")
+    assert "slower" not in load("float32")
+    monkeypatch.undo()
+    assert 0 < model._product_seconds(torch.float32) < 1
+
+
 # --- models that misbehave
 
 
