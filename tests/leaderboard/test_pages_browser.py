@@ -165,6 +165,27 @@ def test_every_page_in_a_phone_and_in_the_dark(browser: Any, url: str) -> None:
     phone.close()
 
 
+def test_paper_is_light_whole_and_without_controls(browser: Any, url: str) -> None:
+    """Printed from a dark screen, at the width of A4 landscape within its margins."""
+    watched = Watched(browser, url, color_scheme="dark", viewport={"width": 1046, "height": 720})
+    page = watched.page
+    for address in PAGES:
+        page.goto(f"/it/{address}")
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 37, 41)", address
+        assert not page.locator(".top nav, .filters").locator("visible=true").count(), address
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1046, address
+        page.emulate_media(media="screen", color_scheme="dark")
+    page.goto("/it/")
+    page.emulate_media(media="print")
+    name, small = page.evaluate(
+        """() => [...document.querySelectorAll("tbody th.name, tbody th.name small")].slice(0, 2)
+        .map(one => parseFloat(getComputedStyle(one).fontSize))"""
+    )
+    assert small < name, "what is under the name is smaller than it"
+    watched.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_the_contrast_of_aa(browser: Any, url: str, scheme: str) -> None:
     watched = Watched(browser, url, color_scheme=scheme)
