@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ita_med import catalogue, sources
+from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import cards, croissant, provenance
 from ita_med.dataset_builders.provenance import folder, pinned
 from ita_med.dataset_builders.seen import Seen
@@ -84,7 +84,7 @@ def examples(
     for config, split, group in validated(name, configs, files, report):
         built.add(config)
         yield config, split, group
-    sources.verify(files, pinned(name))
+    checksums.verify(files, pinned(name))
     wanted = [config for config in configs or [] if config in report.missing]
     if wanted or (report.missing and not built):
         raise SourceError(f"{name}: {report.missing[wanted[0] if wanted else next(iter(report.missing))]}")

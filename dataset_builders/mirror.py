@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from ita_med import __version__, catalogue, sources
+from ita_med import __version__, catalogue, checksums, sources
 from ita_med.dataset_builders import build, provenance
 from ita_med.errors import ItaMedError, SourceError
 
@@ -212,7 +212,7 @@ def _check(origin: Path, name: str, copy: Path) -> None:
     """Files must be what their mirror's manifest lists, and plain files the pinned ones."""
     listed = read_manifest(origin)["datasets"].get(name, {"files": {}})["files"]
     expected = {path: file["sha256"] for path, file in listed.items()}
-    if not os.environ.get(sources.UNPINNED_VARIABLE):
+    if not os.environ.get(checksums.UNPINNED_VARIABLE):
         expected |= {path: digest for path, digest in build.pinned(name).items() if (copy / path).is_file()}
     for path, digest in expected.items():
         found = _sha256(copy / path) if (copy / path).is_file() else "none"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ita_med import sources
+from ita_med import checksums, sources
 from ita_med.dataset_builders import build, provenance
 from ita_med.errors import ItaMedError
 from ita_med.report import Report
@@ -25,7 +25,7 @@ def pin(name: str, mirror: str, to: Path) -> None:
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
     lines = [f"{digest}  {path}\n" for path, digest in provenance.condense(files.seen).items()]
-    (to / sources.CHECKSUM_FILE).write_text("".join(lines), "utf-8")
+    (to / checksums.CHECKSUM_FILE).write_text("".join(lines), "utf-8")
     provenance.write_json(to / provenance.COUNTS_FILE, provenance.counts(module.VERSION, report))
 
 

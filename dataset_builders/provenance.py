@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ita_med import catalogue, sources
+from ita_med import catalogue, checksums, sources
 from ita_med.report import Report
 
 RECORD_FILE = "report.json"
@@ -32,8 +32,8 @@ def folder(name: str) -> Path:
 
 def pinned(name: str) -> dict[str, str]:
     """Upstream path -> sha256 of the files that the builder was written for."""
-    path = folder(name) / sources.CHECKSUM_FILE
-    return sources.read_checksums(path.read_text("utf-8")) if path.is_file() else {}
+    path = folder(name) / checksums.CHECKSUM_FILE
+    return checksums.read_checksums(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def expected(name: str) -> dict[str, Any] | None:
@@ -47,7 +47,7 @@ def condense(digests: dict[str, str], limit: int = MAX_FILES_PER_FOLDER) -> dict
     sizes = Counter(path.rpartition("/")[0] for path in digests)
     large = [f"{name}/" for name, n in sizes.items() if n > limit]
     kept = {path: digest for path, digest in digests.items() if f"{path.rpartition('/')[0]}/" not in large}
-    kept |= {name: sources.folder_digest(digests, name) for name in large}
+    kept |= {name: checksums.folder_digest(digests, name) for name in large}
     return dict(sorted(kept.items()))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ita_med import __version__, catalogue, sources, upload
+from ita_med import __version__, catalogue, checksums, sources, upload
 from ita_med.catalogue import Dataset
 from ita_med.dataset_builders import build, cards, provenance
 from ita_med.dataset_builders.jsonl import loads
@@ -80,8 +80,8 @@ def push(
     entry, module = catalogue.dataset(name), build.builder(name)
     if sample and (built or mirror not in (None, sources.EMBEDDED)):
         raise ItaMedError("--sample publishes the embedded sample; it takes neither --built nor --mirror")
-    if os.environ.get(sources.UNPINNED_VARIABLE) and not sample:
-        raise ItaMedError(f"{sources.UNPINNED_VARIABLE} is set: unset it, only the pinned versions are published")
+    if os.environ.get(checksums.UNPINNED_VARIABLE) and not sample:
+        raise ItaMedError(f"{checksums.UNPINNED_VARIABLE} is set: unset it, only the pinned versions are published")
     withheld = "" if sample else why_withheld(entry)
     repo = f"{namespace}/{name}" + ("-sample" if sample else "")
     api = upload.account(namespace)

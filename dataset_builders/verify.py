@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from ita_med import catalogue, sources
+from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import build, cards, croissant, mirror, provenance
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.report import Report, SplitReport
@@ -89,7 +89,7 @@ def _without_name(name: str, error: ItaMedError) -> str:
 def _listed(name: str, files: sources.Files) -> list[str]:
     """Differences from the mirror's own lists: MANIFEST.json and, in the dataset's folder, SHA256SUMS."""
     try:
-        sources.verify(files, {})
+        checksums.verify(files, {})
         return mirror.differences(files.root.parent, name)
     except ItaMedError as error:
         return [_without_name(name, error)]
@@ -98,7 +98,7 @@ def _listed(name: str, files: sources.Files) -> list[str]:
 def _pinned(seen: dict[str, str], pinned: dict[str, str]) -> Iterator[str]:
     for path, digest in pinned.items():
         of_folder = path.endswith("/") and any(file.startswith(path) for file in seen)
-        found = sources.folder_digest(seen, path) if of_folder else seen.get(path)
+        found = checksums.folder_digest(seen, path) if of_folder else seen.get(path)
         if found is None:
             yield f"{path} is pinned, but was not read"
         elif found != digest:

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
 import os
 import re
-import struct
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,25 +20,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
+from ita_med import archives
 from ita_med.errors import MissingSource, SourceError
 
 EMBEDDED = "embedded"
 MIRROR_VARIABLE = "ITA_MED_MIRROR"
 CACHE_VARIABLE = "ITA_MED_CACHE"
-UNPINNED_VARIABLE = "ITA_MED_UNPINNED"
-CHECKSUM_FILE = "SHA256SUMS"
-ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar.xz")
-BROKEN_ARCHIVE = (
-    tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error,
-    EOFError, OSError, RuntimeError, ValueError,
-)  # fmt: skip
-MAX_FILE_BYTES = 2**30
-"""No upstream file comes near 1 GiB; a larger archive member is refused before it is read."""
 MAX_FOUND_BYTES = 2**32
 """What one pattern may bring into memory at once."""
-MAX_RATIO, FREE_BYTES = 200, 2**23
-"""Text shrinks to a tenth or so, XML to a thirtieth: beyond 8 MiB, 200 times the packed size is an attack or damage."""
-MAX_MEMBERS = 10**6
 
 GITHUB_FILES = "https://raw.githubusercontent.com"
 GITHUB_ARCHIVES = "https://codeload.github.com"
@@ -132,7 +116,7 @@ class Files:
         self.root = root
         self.kind = kind
         self.seen: dict[str, str] = {}
-        self._archives = sorted(p for p in root.iterdir() if p.name.endswith(ARCHIVES) and p.is_file())
+        self._archives = sorted(p for p in root.iterdir() if p.name.endswith(archives.SUFFIXES) and p.is_file())
 
     def find(self, pattern: str, *, required: bool = True) -> list[tuple[str, bytes]]:
         """All files that match the pattern, as (path, content) in path order.
@@ -191,9 +175,9 @@ class Files:
         for archive in () if plain else self._archives:
             with self._readable(archive.name):
                 if archive.suffix == ".zip":
-                    yield from _open_zip(archive, lambda name: _inside(name, pattern))
+                    yield from archives.open_zip(archive, lambda name: archives.inside(name, pattern))
                 else:
-                    for inner, content in _read_tar(archive, lambda name: _inside(name, pattern)):
+                    for inner, content in archives.read_tar(archive, lambda name: archives.inside(name, pattern)):
                         yield inner, partial(io.BytesIO, content)
 
     def read(self, path: str) -> bytes:
@@ -214,8 +198,8 @@ class Files:
     def _from_archives(self, pattern: str) -> Iterator[tuple[str, bytes]]:
         for archive in self._archives:
             with self._readable(archive.name):
-                read = _read_zip if archive.suffix == ".zip" else _read_tar
-                yield from read(archive, lambda name: _inside(name, pattern))
+                read = archives.read_zip if archive.suffix == ".zip" else archives.read_tar
+                yield from read(archive, lambda name: archives.inside(name, pattern))
 
     @contextmanager
     def _readable(self, name: str) -> Iterator[None]:
@@ -223,68 +207,8 @@ class Files:
             yield
         except SourceError as error:
             raise SourceError(f"{self.dataset}: {error}; get it again") from error
-        except BROKEN_ARCHIVE as error:
+        except archives.BROKEN as error:
             raise SourceError(f"{self.dataset}: {name} cannot be read ({error}); get it again") from error
-
-
-def _inside(name: str, pattern: str) -> str | None:
-    """The member's path below the dataset's folder if it matches, with or without the archive's top folder."""
-    name = name.removeprefix("./")
-    depth = pattern.count("/")
-    for path in (name, name.partition("/")[2]):
-        if path.count("/") == depth and fnmatchcase(path, pattern):
-            return path
-    return None
-
-
-def _open_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
-    with zipfile.ZipFile(archive) as opened:
-        _check_members(archive, len(opened.infolist()))
-        for info in opened.infolist():
-            if (path := match(info.filename)) and not info.is_dir():
-                _check_size(archive, info.filename, info.file_size)
-                _check_ratio(archive, info.filename, info.file_size, info.compress_size)
-                yield path, cast(Callable[[], BinaryIO], partial(opened.open, info))
-
-
-def _read_zip(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
-    for path, open_ in _open_zip(archive, match):
-        with open_() as member:
-            yield path, member.read()
-
-
-def _read_tar(archive: Path, match: Callable[[str], str | None]) -> Iterator[tuple[str, bytes]]:
-    packed = archive.stat().st_size
-    with tarfile.open(archive) as opened:
-        for number, info in enumerate(opened, 1):
-            _check_members(archive, number)
-            _check_ratio(archive, info.name, info.offset_data + info.size, packed)
-            if info.isfile() and (path := match(info.name)):
-                _check_size(archive, info.name, info.size)
-                content = opened.extractfile(info)
-                assert content is not None
-                yield path, content.read()
-        rest = opened.offset
-        while opened.fileobj is not None and (chunk := opened.fileobj.read(2**20)):
-            # to its end: only there are the checksums of .gz and .xz verified
-            _check_ratio(archive, "its end", rest := rest + len(chunk), packed)
-
-
-def _check_size(archive: Path, member: str, size: int) -> None:
-    if size > MAX_FILE_BYTES:
-        raise SourceError(f"{archive.name}: {member} would unpack to {size:,} bytes, more than {MAX_FILE_BYTES:,}")
-
-
-def _check_ratio(archive: Path, member: str, size: int, packed: int) -> None:
-    if size > FREE_BYTES and size > MAX_RATIO * packed:
-        raise SourceError(
-            f"{archive.name}: {member} would unpack from {packed:,} to {size:,} bytes, more than {MAX_RATIO} times"
-        )
-
-
-def _check_members(archive: Path, number: int) -> None:
-    if number > MAX_MEMBERS:
-        raise SourceError(f"{archive.name}: more than {MAX_MEMBERS:,} members")
 
 
 def resolve(
@@ -320,6 +244,11 @@ def nothing_real() -> bool:
     """True if this machine names no mirror and has never pulled a dataset: only the embedded samples are left."""
     pulled = cache_dir() / "sources"
     return not os.environ.get(MIRROR_VARIABLE) and not (pulled.is_dir() and any(pulled.glob("[!.]*")))
+
+
+def or_sample(mirror: str | None) -> str | None:
+    """The mirror that was named; where none was and nothing real is here, the embedded samples."""
+    return EMBEDDED if mirror is None and nothing_real() else mirror
 
 
 def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str, str] | None = None) -> None:
@@ -423,58 +352,3 @@ def _pull_hub(dataset: str, source: Hub, folder: Path) -> None:
     if not any(folder.glob("*")):
         wanted = ", ".join(source.allow_patterns) or "at all"
         raise SourceError(f"{dataset}: {source.repo} at {source.revision} has no file {wanted}")
-
-
-def read_checksums(text: str) -> dict[str, str]:
-    """Lines of `sha256sum`: digest, space, space or asterisk, path. A path that ends in "/" is a whole folder."""
-    sums = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
-            if not match:
-                raise SourceError(
-                    f'{CHECKSUM_FILE}, line {number}: "{line[:60]}", expected lines as sha256sum writes them'
-                )
-            sums[match[2]] = match[1]
-    return sums
-
-
-def folder_digest(seen: dict[str, str], folder: str) -> str:
-    """One sha256 for the files of a folder: over the `sha256sum` lines in path order."""
-    lines = (f"{digest}  {path}\n" for path, digest in sorted(seen.items()) if path.startswith(folder))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def verify(files: Files, pinned: dict[str, str]) -> None:
-    """Raise SourceError if a file that was read is not the pinned one.
-
-    `ITA_MED_UNPINNED=1` accepts another version of the upstream files.
-    """
-    if files.kind == EMBEDDED:
-        return
-    manifest = files.root / CHECKSUM_FILE
-    if manifest.is_file():
-        try:
-            own = read_checksums(manifest.read_text("utf-8"))
-        except (SourceError, UnicodeDecodeError) as error:
-            raise SourceError(f"{files.dataset}: {manifest}: {error}") from error
-        _compare(files, own, f"by {manifest}; get it again")
-    if not os.environ.get(UNPINNED_VARIABLE):
-        hint = f"the pinned version; get it again, or set {UNPINNED_VARIABLE}=1 to use another version"
-        _compare(files, pinned, hint)
-
-
-def _compare(files: Files, expected: dict[str, str], hint: str) -> None:
-    folders = {path for path in expected if path.endswith("/")}
-    for path, digest in sorted(files.seen.items()):
-        if path in expected and expected[path] != digest:
-            raise SourceError(_mismatch(files.dataset, path, digest, expected[path], hint))
-    for folder in sorted(folders):
-        if any(path.startswith(folder) for path in files.seen):
-            digest = folder_digest(files.seen, folder)
-            if digest != expected[folder]:
-                raise SourceError(_mismatch(files.dataset, folder, digest, expected[folder], hint))
-
-
-def _mismatch(dataset: str, path: str, digest: str, expected: str, hint: str) -> str:
-    return f"{dataset}: {path} has sha256 {digest[:12]}…, expected {expected[:12]}…: {hint}"

@@ -47,8 +47,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     from ita_med.leaderboard import api, api_compare
     from ita_med.leaderboard.pages import routes, shell
 
-    if mirror is None and sources.nothing_real():
-        mirror = sources.EMBEDDED
+    mirror = sources.or_sample(mirror)
     settings = settings or Settings()
     state = State(
         engine,

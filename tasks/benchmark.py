@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import BENCHMARK_VERSION, catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 from ita_med.schema import Example
@@ -168,8 +168,7 @@ def load(name: str, mirror: str | None = None) -> TaskData:
     task = catalogue.task(name)
     if task.status != "ready":
         raise ItaMedError(f"{task.id}: planned, not built yet")
-    if mirror is None and sources.nothing_real():
-        mirror = sources.EMBEDDED
+    mirror = sources.or_sample(mirror)
     files = build.open_files(task.dataset, mirror)
     shot_config, shot_split = task.shots.split("/")
     views = {
@@ -177,7 +176,7 @@ def load(name: str, mirror: str | None = None) -> TaskData:
         for config, split, group in build.examples(task.dataset, sorted({task.config, shot_config}), files=files)
     }
     train = [e for e in views.get((shot_config, shot_split), []) if not e.meta.get("not_annotated")]
-    fingerprint = sources.folder_digest(files.seen, "")[:12]
+    fingerprint = checksums.folder_digest(files.seen, "")[:12]
     return TaskData(task, views[task.config, task.eval_split], train, files.kind, fingerprint)
 
 

@@ -79,8 +79,7 @@ def evaluate(
     """
     if out.exists() and any(out.iterdir()) and not (out / journal.FOLDER).is_dir():
         raise ItaMedError(f"{out} is not empty; name a new folder")
-    if mirror is None and sources.nothing_real():
-        mirror = sources.EMBEDDED
+    mirror = sources.or_sample(mirror)
     wanted, grouped = expand(names)
     loaded, why = available(wanted, mirror)
     if why and (not grouped or not loaded):

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from ita_med import cli, download, sources
+from ita_med import archives, checksums, cli, download, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import SourceError
 from ita_med.sources import Files, GitHub, Hub, Url, Zenodo
@@ -552,7 +552,7 @@ def test_a_member_that_would_fill_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lay_out: Any
 ) -> None:
     lay_out(tmp_path)
-    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 0)
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 0)
     with pytest.raises(SourceError, match=r"corpus\.\S+: \S*readme\.txt would unpack to 1 bytes"):
         Files("abstrct", tmp_path, "mirror").read("readme.txt")
 
@@ -575,7 +575,7 @@ def test_a_link_in_a_tar_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_checksum_lines_round_trip() -> None:
-    assert sources.read_checksums(f"{'a' * 64}  x y/z.txt\n\n{'b' * 64}  folder/\n") == {
+    assert checksums.read_checksums(f"{'a' * 64}  x y/z.txt\n\n{'b' * 64}  folder/\n") == {
         "x y/z.txt": "a" * 64,
         "folder/": "b" * 64,
     }
@@ -590,29 +590,29 @@ def read_all(root: Path, kind: str = "mirror") -> Files:
 
 def test_folder_digest_notices_change_loss_and_addition(tmp_path: Path) -> None:
     seen = read_all(tmp_path).seen
-    digest = sources.folder_digest(seen, "data/")
-    sources.verify(read_all(tmp_path), {"data/": digest})
+    digest = checksums.folder_digest(seen, "data/")
+    checksums.verify(read_all(tmp_path), {"data/": digest})
     changed = seen | {"data/x1.json": "0" * 64}
     fewer = {"data/x1.json": seen["data/x1.json"]}
     more = seen | {"data/x9.json": seen["data/x1.json"]}
     renamed = {"data/y1.json": seen["data/x1.json"], "data/x2.json": seen["data/x2.json"]}
-    digests = [sources.folder_digest(other, "data/") for other in (changed, fewer, more, renamed)]
+    digests = [checksums.folder_digest(other, "data/") for other in (changed, fewer, more, renamed)]
     assert digest not in digests
-    assert sources.folder_digest(seen | {"other/x.json": "0" * 64}, "data/") == digest
+    assert checksums.folder_digest(seen | {"other/x.json": "0" * 64}, "data/") == digest
 
 
 @pytest.mark.parametrize("pinned", [{"data/x2.json": "0" * 64}, {"data/": "0" * 64}])
 def test_verify_refuses_another_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: dict[str, str]
 ) -> None:
-    monkeypatch.delenv(sources.UNPINNED_VARIABLE, raising=False)
+    monkeypatch.delenv(checksums.UNPINNED_VARIABLE, raising=False)
     with pytest.raises(SourceError, match=f"^abstrct: {next(iter(pinned))} has sha256"):
-        sources.verify(read_all(tmp_path), pinned)
+        checksums.verify(read_all(tmp_path), pinned)
     with pytest.raises(SourceError):
-        sources.verify(read_all(tmp_path, "cache"), pinned)
-    sources.verify(read_all(tmp_path, "embedded"), pinned)
-    monkeypatch.setenv(sources.UNPINNED_VARIABLE, "1")
-    sources.verify(read_all(tmp_path), pinned)
+        checksums.verify(read_all(tmp_path, "cache"), pinned)
+    checksums.verify(read_all(tmp_path, "embedded"), pinned)
+    monkeypatch.setenv(checksums.UNPINNED_VARIABLE, "1")
+    checksums.verify(read_all(tmp_path), pinned)
 
 
 # ----- the Hub -------------------------------------------------------------------------------------------------------

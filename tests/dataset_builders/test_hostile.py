@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ita_med import catalogue, sources
+from ita_med import archives, catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 from ita_med.report import Report
@@ -99,7 +99,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a builder opened a connection")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setenv(sources.UNPINNED_VARIABLE, "1")
+    monkeypatch.setenv(checksums.UNPINNED_VARIABLE, "1")
 
 
 @pytest.fixture
@@ -550,10 +550,10 @@ def test_most_builders_read_archives() -> None:
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_too_many_members_are_refused(attack: Any, monkeypatch: pytest.MonkeyPatch, pack: Any) -> None:
-    monkeypatch.setattr(sources, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
     line = attack("med_ita", lambda root: pack(lambda *_: None)("", root))
     assert line is None
-    monkeypatch.setattr(sources, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 2)
     line = attack("med_ita", lambda root: pack(lambda *_: None)("", root))
     assert line
     assert "members" in line

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ita_med import sources
+from ita_med import checksums, sources
 from ita_med.dataset_builders import build, mirror
 from ita_med.errors import SourceError
 
@@ -35,7 +35,7 @@ main()
 @pytest.fixture
 def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of samples as if they were real files; their checksums are not the pinned ones."""
-    monkeypatch.setenv(sources.UNPINNED_VARIABLE, "1")
+    monkeypatch.setenv(checksums.UNPINNED_VARIABLE, "1")
     monkeypatch.delenv(sources.MIRROR_VARIABLE, raising=False)
     for name in ("e3c", "med_ita", "clinkart"):
         shutil.copytree(build.folder(name) / "sample", tmp_path / "origin" / name)
@@ -149,7 +149,7 @@ def test_files_that_somebody_put_there_are_listed(command: Any, origin: Path) ->
 def test_files_that_are_not_the_pinned_ones_are_refused(
     command: Any, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(sources.UNPINNED_VARIABLE)
+    monkeypatch.delenv(checksums.UNPINNED_VARIABLE)
     root = tmp_path / "mirror"
     for args in ([root, "med_ita", "--from", origin], [origin, "med_ita"]):
         ran = command("data", "mirror", *args)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ita_med import catalogue, sources
+from ita_med import catalogue, checksums
 from ita_med.dataset_builders import build, mirror, pin, provenance, verify
 
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
@@ -68,7 +68,7 @@ def test_a_changed_file_and_its_counts_are_named(command: Any, pinned: Path) -> 
 
 
 def test_unpinned_does_not_make_verify_blind(command: Any, pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(sources.UNPINNED_VARIABLE, "1")
+    monkeypatch.setenv(checksums.UNPINNED_VARIABLE, "1")
     with (pinned / "med_ita" / "5_shots.jsonl").open("a") as file:
         file.write("\n")
     assert "5_shots.jsonl has sha256" in command("data", "verify", "med_ita", "--mirror", pinned).out
@@ -76,7 +76,7 @@ def test_unpinned_does_not_make_verify_blind(command: Any, pinned: Path, monkeyp
 
 def test_a_missing_or_broken_file_is_named(command: Any, pinned: Path) -> None:
     (pinned / "med_ita" / "dataset_hard.jsonl").unlink()
-    (pinned / "abstrct" / sources.CHECKSUM_FILE).write_text("nonsense\n")
+    (pinned / "abstrct" / checksums.CHECKSUM_FILE).write_text("nonsense\n")
     ran = command("data", "verify", "med_ita", "abstrct", "e3c", "--mirror", pinned)
     assert ran.code == 1
     lines = ran.out.splitlines()

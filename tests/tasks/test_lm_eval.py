@@ -16,7 +16,7 @@ from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
 import ita_med.tasks
-from ita_med import catalogue, sources
+from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 from ita_med.tasks import harness
@@ -304,7 +304,7 @@ def test_a_few_shot_run_of_all_tasks_ends() -> None:
 def other_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A mirror of its own with the sample of MED-ITA, which stands for real files here."""
     shutil.copytree(build.folder("med_ita") / "sample", tmp_path / "med_ita")
-    monkeypatch.setenv(sources.UNPINNED_VARIABLE, "1")
+    monkeypatch.setenv(checksums.UNPINNED_VARIABLE, "1")
     return str(tmp_path)
 
 

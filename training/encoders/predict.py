@@ -39,8 +39,7 @@ def predict(
     made = _finished(run)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ItaMedError(f"{out} is not empty; name a new folder")
-    if mirror is None and sources.nothing_real():
-        mirror = sources.EMBEDDED
+    mirror = sources.or_sample(mirror)
     sft.quiet()
     sft.require_packages()
     wanted, grouped = evaluate.expand(names)

@@ -55,8 +55,7 @@ def open_study(study: Study, out: Path, mirror: str | None) -> Opened:
         raise ItaMedError(f"{out} holds a study of kind {known.kind}; name another folder")
     if known is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ItaMedError(f"{out} is not empty and holds no study; name a new folder")
-    if mirror is None and sources.nothing_real():
-        mirror = sources.EMBEDDED
+    mirror = sources.or_sample(mirror)
     wanted = _tasks(study)
     loaded, why = available(wanted, mirror)
     if why and (study.tasks or not loaded):

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med import catalogue
+from ita_med.archives import BROKEN, MAX_FILE_BYTES
 from ita_med.dataset_builders import documents
 from ita_med.errors import DataError, MissingPackage
 from ita_med.report import Report
 from ita_med.schema import Example, TextExample
-from ita_med.sources import BROKEN_ARCHIVE, MAX_FILE_BYTES, Files, GitHub
+from ita_med.sources import Files, GitHub
 
 REPO = "humayoonbaig/construction-of-a-dataset-on-Italian-Medicines"
 FILE = "FINAL_UPDATED_XLSX.xlsx"
@@ -78,7 +79,7 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[str, ...]]:
             raise DataError(f"{where} has the sheets {book.sheetnames}, expected {SHEET}")
         for row in book[SHEET].iter_rows(values_only=True):
             yield tuple(map(_text, row))
-    except (*BROKEN_ARCHIVE, KeyError, SyntaxError) as error:
+    except (*BROKEN, KeyError, SyntaxError) as error:
         raise DataError(f"{where} is no spreadsheet ({error}); get it again") from error
 
 
