@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import tables as t
-from ita_med.leaderboard.store import now, record
+from ita_med.leaderboard.store import lock_user, now, record
 
 ROLES = ("submitter", "maintainer")
 TOKEN = re.compile(r"itamed_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -61,11 +61,13 @@ KEPT = ("benchmark_version", "chat_template_sha256", "data", "dtype", "prompts_s
 def forget(connection: Connection, user: User) -> None:
     """Delete what is personal of a user. Scores, predictions and declared models stay, without a name.
 
-    Tokens and their labels are deleted, manifests cut to `KEPT`, waiting models taken out of the queue; the name is
-    replaced everywhere, so that it is free again, and nobody can sign in as the old account.
+    Tokens with their labels and identities of sign-ins are deleted, manifests cut to `KEPT`, waiting models taken out
+    of the queue; the name is replaced everywhere, so that it is free again, and nobody can sign in as the old account.
     """
+    lock_user(connection, user.id)  # a sign-in of the same moment comes before, or finds nothing
     nobody = f"(deleted {user.id})"
-    connection.execute(delete(t.tokens).where(t.tokens.c.user_id == user.id))
+    for table in (t.tokens, t.identities):
+        connection.execute(delete(table).where(table.c.user_id == user.id))
     waiting = (t.jobs.c.user_id == user.id) & (t.jobs.c.state == "queued")
     connection.execute(update(t.jobs).where(waiting).values(state="failed", message="its user left", finished=now()))
     s = t.submissions
@@ -78,8 +80,13 @@ def forget(connection: Connection, user: User) -> None:
     record(connection, None, "forget user", nobody)
 
 
-def issue_token(connection: Connection, user: User, label: str = "", days: int | None = 365) -> str:
-    """A new token of a user, `days` valid (None: until it is revoked); only its hash is kept."""
+def issue_token(
+    connection: Connection, user: User, label: str = "", days: int | None = 365, provider: str | None = None
+) -> str:
+    """A new token of a user, `days` valid (None: until it is revoked); only its hash is kept.
+
+    provider: of the sign-in that asks for it, None where a maintainer gives it.
+    """
     from argon2 import PasswordHasher
 
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -90,6 +97,7 @@ def issue_token(connection: Connection, user: User, label: str = "", days: int |
         "label": label[:80],
         "created": now(),
         "expires": now() + timedelta(days=days) if days else None,
+        "provider": provider,
     }
     connection.execute(insert(t.tokens).values(values))
     record(connection, user.id, "issue token", prefix)

@@ -87,6 +87,11 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
 
     app.include_router(api.router)
     app.include_router(api_compare.router)
+    if settings.sign_in:
+        from ita_med.leaderboard import login
+        from ita_med.leaderboard.pages import login as login_pages
+
+        app.include_router(login_pages.router(login.ready(settings.sign_in)))
     app.include_router(routes.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)

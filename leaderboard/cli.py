@@ -95,15 +95,17 @@ def serve(
         bool, typer.Option("--shell/--plain", help="Load Gradio as the frame of the pages, or leave it out.")
     ] = True,
 ) -> None:
-    """Run the board until it is stopped."""
+    """Run the board until it is stopped. Whom it lets sign in stands in the environment (docs/leaderboard.md)."""
     from ita_med import sources
     from ita_med.errors import MissingPackage
 
     try:
         from ita_med.leaderboard.limits import Settings
+        from ita_med.leaderboard.providers import configured
         from ita_med.leaderboard.server import run_server
     except ImportError as error:
         raise MissingPackage("the board", "leaderboard", error) from error
+    sign_in = configured(os.environ)
     engine = _connect(db)
     if demo:
         from ita_med.leaderboard.demo import seed
@@ -112,7 +114,7 @@ def serve(
         seed(engine, run or [])
     settings = Settings(
         quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1, pace=20.0,
-        contact=contact, shell=shell,
+        contact=contact, shell=shell, sign_in=sign_in,
     )  # fmt: skip
     run_server(engine, mirror, settings, host, port)
 

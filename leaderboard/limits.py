@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from ita_med.leaderboard.providers import SignIn
 from ita_med.leaderboard.submission import MAX_UPLOAD_BYTES
 
 MAX_COUNTERS = 20_000
@@ -23,7 +24,8 @@ class Settings:
     uploads inside the server's own process; quota: accepted submissions of a user per day (UTC); *_per_minute: requests
     that cost work (all POSTs, and comparisons that are not cached); queue: jobs that a submitter may have waiting;
     patience: seconds that a reader waits for a ranking that is being computed anew before getting the last one;
-    pace: seconds between two states of the ranking that readers are shown."""
+    pace: seconds between two states of the ranking that readers are shown; sign_in: None where only maintainers give
+    tokens."""
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     upload_seconds: float = 300.0
@@ -37,6 +39,7 @@ class Settings:
     pace: float = 0.0
     contact: str = ""
     shell: bool = True
+    sign_in: SignIn | None = None
 
 
 @dataclass

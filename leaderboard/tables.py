@@ -44,6 +44,18 @@ tokens = Table(
     Column("created", DateTime(timezone=True), nullable=False),
     Column("expires", DateTime(timezone=True)),
     Column("revoked", DateTime(timezone=True)),
+    Column("provider", String(20)),  # of the sign-in that made it; null: given by a maintainer
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("issuer", String(255), nullable=False),
+    Column("subject", String(255), nullable=False),  # who it is there; names and e-mail addresses change hands
+    Column("created", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("issuer", "subject"),
 )
 
 submissions = Table(

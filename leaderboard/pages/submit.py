@@ -15,5 +15,6 @@ def page(site: Site, settings: Settings) -> Page:
     content = fill(
         "submit.html", site, address=ADDRESS, methods=METHODS, quota=settings.quota,
         mebibytes=settings.upload_bytes // 2**20,
+        providers=settings.sign_in.providers if settings.sign_in else (),
     )  # fmt: skip
     return Page("submit", words["submit"], words["submit_about"], content)

@@ -22,6 +22,7 @@ from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import read_folder
 from ita_med.tasks.evaluate import Run, evaluate
 from tests.leaderboard.postgres import binaries, cluster
+from tests.leaderboard.provider import Idp, serving_idp
 
 BOTH = ["sqlite", "postgresql"]
 LOOSE = Settings(check_processes=0, user_per_minute=10_000, address_per_minute=10_000, quota=1000, upload_bytes=300_000)
@@ -123,6 +124,13 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def user(engine: Engine) -> accounts.User:
     with store.writing(engine) as connection:
         return accounts.add_user(connection, "giulia.rossi")
+
+
+@pytest.fixture
+def idp() -> Iterator[Idp]:
+    """A provider of sign-in."""
+    with serving_idp() as found:
+        yield found
 
 
 Zipped = Callable[..., bytes]

@@ -21,10 +21,10 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on thi
 
 
 @contextmanager
-def serving(app: Any, ready: Callable[[], bool] = lambda: True) -> Iterator[str]:
+def serving(app: Any, ready: Callable[[], bool] = lambda: True, port: int = 0) -> Iterator[str]:
     """The address of an app that is served until the block ends; ready: what else must hold before it begins."""
     # uvicorn's own logging settings shut all handlers down; absl's would close the stderr that pytest has lent it
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

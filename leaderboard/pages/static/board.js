@@ -26,7 +26,8 @@
 
   const keepQuery = () => {
     for (const link of $$("a[data-language]")) {
-      if (link.getAttribute("href").startsWith("/")) link.search = location.search;
+      // what a provider sends back to a sign-in stays out of other addresses
+      if (link.getAttribute("href").startsWith("/") && !location.pathname.startsWith("/login/")) link.search = location.search;
     }
   };
 
