@@ -298,12 +298,17 @@ def deploy(
     ] = None,
     wheel: Annotated[Path | None, typer.Option(help="Install this wheel instead of the release.")] = None,
     private: Annotated[bool, typer.Option("--private", help="Create a private Space.")] = False,
+    sign_in: Annotated[
+        bool, typer.Option("--sign-in", help="Let people sign in with their account of the Hub.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
 ) -> None:
     """Run the board as a Docker Space."""
     from ita_med.leaderboard import deploying
 
-    done = deploying.deploy(space, bucket=bucket, secrets=secret, wheel=wheel, private=private, dry_run=dry_run)
+    done = deploying.deploy(
+        space, bucket=bucket, secrets=secret, wheel=wheel, private=private, dry_run=dry_run, sign_in=sign_in
+    )
     typer.echo(_changed(done.change, dry_run))
     would = "would get " if dry_run else ""
     if done.bucket:

@@ -25,10 +25,15 @@ sdk: docker
 app_port: 7860
 license: apache-2.0
 short_description: Italian clinical NLP, re-scored and ranked with honest ties
----
+{sign_in}---
 
 The leaderboard of ita-med, version {version}. Deployed by `ita-med leaderboard deploy`; changes belong there.
 """
+
+SIGN_IN = """hf_oauth: true
+hf_oauth_scopes: [openid, profile]
+"""
+"""The Hub then gives the Space a client of its own, whose address and secret stand in the board's environment."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,12 @@ class Deployed:
 
 def deploy(
     space: str, *, bucket: str = "", secrets: list[str] | None = None, wheel: Path | None = None,
-    private: bool = False, dry_run: bool = False,
+    private: bool = False, dry_run: bool = False, sign_in: bool = False,
 ) -> Deployed:  # fmt: skip
     """Create or update the Space ORG/NAME; safe to repeat. Its secrets and its bucket come before its files.
 
     bucket: ORG/NAME, private, created where there is none; secrets: names of environment variables of this process;
-    wheel: of ita-med, installed instead of the release of this version.
+    wheel: of ita-med, installed instead of the release of this version; sign_in: with accounts of the Hub.
     """
     for name in filter(None, (space, bucket)):
         if not NAME.fullmatch(name) or ".." in name:
@@ -57,7 +62,7 @@ def deploy(
         raise ItaMedError(
             "a Space forgets its disk: give --bucket ORG/NAME, or --secret ITA_MED_DB with a PostgreSQL address in it"
         )
-    files = contents(wheel)
+    files = contents(wheel, sign_in=sign_in)
     api = upload.account(space.partition("/")[0])
     with one_line(space):
         if not dry_run:
@@ -95,11 +100,11 @@ def _mount(api, space, bucket):  # type: ignore[no-untyped-def]
     patiently(lambda: api.set_space_volumes(space, [volume]))
 
 
-def contents(wheel: Path | None = None) -> dict[str, Path | bytes]:
+def contents(wheel: Path | None = None, *, sign_in: bool = False) -> dict[str, Path | bytes]:
     """The Space's files. The Dockerfile pins the release that deploys it, unless a wheel lies beside it."""
     dockerfile = (FOLDER / "Dockerfile").read_text("utf-8").replace(UNPINNED, f"ARG VERSION==={__version__}\n", 1)
     files: dict[str, Path | bytes] = {
-        "README.md": README.format(version=__version__).encode(),
+        "README.md": README.format(version=__version__, sign_in=SIGN_IN if sign_in else "").encode(),
         "Dockerfile": dockerfile.encode(),
         "start.sh": (FOLDER / "start.sh").read_bytes(),
     }

@@ -64,6 +64,14 @@ def test_a_wheel_replaces_the_one_before(hub: Hub, hub_client: Client, org: str,
     assert wheels == {"ita_med-0.1.1-py3-none-any.whl": b"0.1.1"}
 
 
+def test_a_space_asks_the_hub_for_sign_in_only_when_told(hub: Hub, hub_client: Client, org: str) -> None:
+    given = ["leaderboard", "deploy", "--space", SPACE, "--bucket", "clinica/b"]
+    for more, wanted in (([], {}), (["--sign-in"], {"hf_oauth": True, "hf_oauth_scopes": ["openid", "profile"]})):
+        assert hub_client.run(*given, *more).code == 0
+        head = yaml.safe_load(hub.read("spaces", SPACE)["README.md"].decode().split("---")[1])
+        assert {name: value for name, value in head.items() if "oauth" in name} == wanted
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
