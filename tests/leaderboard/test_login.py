@@ -133,7 +133,8 @@ def test_links_stand_on_submit_only_where_there_is_a_provider(engine: Engine, id
         page = client.get(f"/{language}/submit")
         assert words in page.text
         assert f'href="/login/oidc?language={language}"' in page.text
-        assert "/login/" not in plain.get(f"/{language}/submit").text
+        without = plain.get(f"/{language}/submit").text
+        assert not [text for text in ("/login/", "Without a token", "Per chi non ha ancora") if text in without]
     nothing = plain.get("/nowhere")
     for path in ("/login/oidc", "/login/github", "/login/huggingface", "/login/oidc/callback", "/login"):
         answer = plain.get(path)
