@@ -1,8 +1,9 @@
 """Generation with a transformers model: the answers of lm-eval's `hf` model, sooner.
 
-Two things are done that lm-eval's loop does not do. All prompts of a task begin alike (instruction and shots): their
-keys and values are computed once, and every document starts from them. And a document whose answer has ended leaves
-the batch, in whose place the next one comes, so that one long answer does not keep fifteen finished ones waiting.
+Three things are done that lm-eval's loop does not do. All prompts of a task begin alike (instruction and shots): their
+keys and values are computed once, and every document starts from them. A document whose answer has ended leaves the
+batch, in whose place the next one comes, so that one long answer does not keep fifteen finished ones waiting. And the
+keys and values of a new token are written into free columns, where transformers would copy those of all tokens.
 
 Loading the model and every step of generation are lm-eval's and transformers' own, a few tokens at a time; a batch is
 laid out as theirs (padded on the left), so that the answers are those of `HFLM.generate_until`.
@@ -173,13 +174,14 @@ class Engine:
     def _advance(self, batch: Batch, steps: int, kwargs: dict[str, Any]) -> Batch:
         """The batch after up to `steps` more tokens."""
         import torch
-        from transformers import DynamicCache
+
+        from ita_med.tasks.growing import growing
 
         width = batch.ids.shape[1]
         options = dict(kwargs)
         if any(batch.processors):
             options["logits_processor"] = [_by_row(batch)]
-        cache = DynamicCache(batch.cache)
+        cache = growing(batch.cache, width + steps)
         ids = self.lm._model_generate(
             context=batch.ids,
             attention_mask=batch.mask,

@@ -173,3 +173,23 @@ def test_outputs_of_a_real_model_are_those_of_lm_eval(embedded: dict[str, TaskDa
         for request in wanted:
             request.kwargs["max_gen_toks"] = 48
         assert by_engine(model, wanted) == by_lm_eval(model, wanted)
+
+
+@pytest.mark.parametrize("room", [0, 3, 9])
+def test_a_growing_cache_holds_what_transformers_own_holds(room: int) -> None:
+    """Whether there is room for the new columns or not; what it began with is not written into."""
+    from transformers import DynamicCache
+
+    from ita_med.tasks.growing import growing
+
+    torch.manual_seed(0)
+    first = [(torch.randn(2, 3, 5, 4), torch.randn(2, 3, 5, 4)) for _ in range(2)]
+    before = [(keys.clone(), values.clone()) for keys, values in first]
+    own, theirs = growing(first, 5 + room), DynamicCache(before)
+    for new in (1, 1, 4, 1):
+        for layer in range(2):
+            states = torch.randn(2, 3, new, 4), torch.randn(2, 3, new, 4)
+            for a, b in zip(own.update(*states, layer), theirs.update(*states, layer), strict=True):
+                assert torch.equal(a, b)
+        assert own.get_seq_length() == theirs.get_seq_length()
+    assert all(torch.equal(a, b) for x, y in zip(first, before, strict=True) for a, b in zip(x, y, strict=True))

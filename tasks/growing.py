@@ -1,0 +1,48 @@
+"""Keys and values with room for the tokens to come: a new token costs its own columns, not a copy of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+
+class GrowingLayer(DynamicLayer):
+    """A DynamicLayer whose keys and values (rows, heads, columns, size) are the leading columns of larger tensors."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, columns: int) -> None:
+        super().__init__()
+        self.lazy_initialization(keys, values)
+        self._keys, self._values = _with_room(keys, columns), _with_room(values, columns)
+        self._show(keys.shape[2])
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        before = self.keys.shape[2]
+        after = before + key_states.shape[2]
+        if after > self._keys.shape[2]:
+            self._keys, self._values = _with_room(self.keys, 2 * after), _with_room(self.values, 2 * after)
+        self._keys[:, :, before:after] = key_states
+        self._values[:, :, before:after] = value_states
+        self._show(after)
+        return self.keys, self.values
+
+    def _show(self, columns: int) -> None:
+        self.keys, self.values = self._keys[:, :, :columns], self._values[:, :, :columns]
+
+
+def growing(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], columns: int) -> DynamicCache:
+    """A cache that begins with a layer's keys and values each and has room for so many columns; without any, one that
+    transformers fills as usual."""
+    cache = DynamicCache()
+    cache.layers = [GrowingLayer(keys, values, columns) for keys, values in pairs]
+    return cache
+
+
+def _with_room(x: torch.Tensor, columns: int) -> torch.Tensor:
+    wide = x.new_empty(x.shape[0], x.shape[1], max(columns, x.shape[2]), x.shape[3])
+    wide[:, :, : x.shape[2]] = x
+    return wide
