@@ -44,7 +44,7 @@ class State:
 
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
     """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
-    from ita_med.leaderboard import api, api_compare
+    from ita_med.leaderboard import api, api_compare, api_submit
     from ita_med.leaderboard.pages import routes, shell
 
     mirror = sources.or_sample(mirror)
@@ -86,6 +86,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         return state.files.answer(request, app.openapi, "", "openapi")
 
     app.include_router(api.router)
+    app.include_router(api_submit.router)
     app.include_router(api_compare.router)
     if settings.sign_in:
         from ita_med.leaderboard import login
