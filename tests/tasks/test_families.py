@@ -22,7 +22,7 @@ REAL = [
 ]
 """Tasks whose upstream files are among those that the real_data tests use."""
 SECONDS = 2.0
-"""The longest that any one output may keep the parser and the scorer busy."""
+"""Of computing, the most that any one output may cost the parser and the scorer."""
 ZERO = {"parse_failure", "abstained"}
 
 
@@ -176,9 +176,9 @@ HOSTILE = list(failures("k", [], "{}"))
 def test_a_hostile_output_is_a_failure_quickly_and_worth_no_more_than_silence(data: TaskData, kind: str) -> None:
     example = some(data)
     raw = failures(*fields(data), data.target(example))[kind]
-    started = time.perf_counter()
+    started = time.thread_time()
     found = one(data, example, raw)
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
     assert data.parse(raw, example) is None
     assert found == one(data, example, "")
     assert found["parse_failure"] == 1
@@ -304,9 +304,9 @@ def test_an_object_with_a_repeated_key_among_thousands_is_refused_quickly(embedd
     data = embedded["ita_med_ner_e3c_disorder"]
     pairs = ",".join(f'"{i}":0' for i in range(18_000))
     raw = '{"a":{' + pairs + ',"17999":0}}'
-    started = time.perf_counter()
+    started = time.thread_time()
     assert data.parse(raw, data.examples[0]) is None
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
 
 
 def test_a_model_that_repeats_itself_for_ever_is_counted_quickly(data: TaskData) -> None:
@@ -316,9 +316,9 @@ def test_a_model_that_repeats_itself_for_ever_is_counted_quickly(data: TaskData)
     unit = value if not isinstance(value, list) else value[0]
     times = 150_000 // (len(json.dumps(unit)) + 2)
     endless = {key: [unit] * times if isinstance(value, list) else unit}
-    started = time.perf_counter()
+    started = time.thread_time()
     found = one(data, example, json.dumps(endless, ensure_ascii=False))
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
     assert found["parse_failure"] == 0
 
 
