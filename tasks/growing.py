@@ -21,17 +21,18 @@ class GrowingLayer(DynamicLayer):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        before = self.keys.shape[2]
-        after = before + key_states.shape[2]
+        before, after = self._shown, self._shown + key_states.shape[2]
         if after > self._keys.shape[2]:
-            self._keys, self._values = _with_room(self.keys, 2 * after), _with_room(self.values, 2 * after)
+            self._keys, self._values = _with_room(self._keys, 2 * after), _with_room(self._values, 2 * after)
         self._keys[:, :, before:after] = key_states
         self._values[:, :, before:after] = value_states
-        self._show(after)
-        return self.keys, self.values
+        return self._show(after)
 
-    def _show(self, columns: int) -> None:
-        self.keys, self.values = self._keys[:, :, :columns], self._values[:, :, :columns]
+    def _show(self, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        self._shown = columns
+        keys, values = self._keys[:, :, :columns], self._values[:, :, :columns]
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 def growing(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], columns: int) -> DynamicCache:
