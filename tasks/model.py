@@ -66,8 +66,8 @@ def load(
 
 
 def slow_numbers(model: Any) -> str:
-    """A warning where the model's 16-bit numbers are slower than float32, as on CPUs without instructions for them
-    (there 60 times: a run of minutes takes a night); measured in a few milliseconds."""
+    """A warning where the model's 16-bit numbers are slower than float32, as on CPUs without instructions for them;
+    measured in a few milliseconds."""
     torch = sys.modules.get("torch")
     dtype = getattr(model, "dtype", None)
     if torch is None or dtype not in (torch.bfloat16, torch.float16) or model.device.type != "cpu":
