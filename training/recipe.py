@@ -65,7 +65,7 @@ class Model:
         """The Hub id; of a folder its last part: other machines do not have the rest."""
         if self.after:
             return Path(self.after).name
-        return Path(self.id).name if Path(self.id).is_dir() else self.id
+        return Path(self.id).name if self.path is None and Path(self.id).is_dir() else self.id
 
 
 @dataclass

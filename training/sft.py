@@ -39,10 +39,11 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in ("parameters", "trainable", "steps", "tokens", "processes")}
-        first, last = (self.losses[0][1], self.losses[-1][1]) if self.losses else (None, None)
+        log = [[step, round(loss, 4)] for step, loss in self.losses]
+        first, last = (log[0][1], log[-1][1]) if log else (None, None)
         return values | {
             "resumed_from": self.resumed_from,
-            "loss": {"first": first, "last": last, "log": [[step, loss] for step, loss in self.losses]},
+            "loss": {"first": first, "last": last, "log": log},
         }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ita_med.errors import ItaMedError
 from ita_med.training import recipe as r
+from ita_med.training.sft import Result
 
 
 @pytest.mark.parametrize("name", r.names())
@@ -112,3 +113,20 @@ def test_an_unknown_recipe_names_those_that_there_are() -> None:
         r.find("smollm3")
     with pytest.raises(ItaMedError, match="no such recipe file"):
         r.find("/nowhere/x.yaml")
+
+
+def test_a_folder_in_place_of_a_download_never_changes_the_public_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org" / "model").mkdir(parents=True)
+    path = r.find("smollm2/smollm2-135m-instruct-ft")
+    assert r.load(path, ["model.id=org/model", "model.path=org/model"]).model.public_name == "org/model"
+    assert r.load(path, ["model.id=org/model"]).model.public_name == "model"
+    assert r.load(path, ["model.id=org/other"]).model.public_name == "org/other"
+
+
+def test_losses_are_written_with_four_places() -> None:
+    loss = Result(2, 1, 20, 100, [(10, 0.4257659435272217), (20, 0.0709465742111206)]).as_dict()["loss"]
+    assert loss == {"first": 0.4258, "last": 0.0709, "log": [[10, 0.4258], [20, 0.0709]]}
+    assert Result(2, 1, 1, 100).as_dict()["loss"] == {"first": None, "last": None, "log": []}
