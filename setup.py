@@ -21,7 +21,7 @@ setup(
         "ita_med.tasks": ["lm_eval/*.yaml", "reference.toml", "floors.json"],
         "lm_eval.tasks.ita_med": ["*.yaml"],
         "ita_med.training": ["recipes/*/*.yaml"],
-        "ita_med.leaderboard": ["deploy/*"],
+        "ita_med.leaderboard": ["deploy/*", "demo_runs/**"],
         "ita_med.leaderboard.pages": ["templates/*.html", "static/*", "prose/*.md"],
     },
 )

@@ -85,8 +85,12 @@ def serve(
         str, typer.Option(help="Address to listen on; others than loopback want TLS in front.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 7860,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill the board with runs on the embedded sample.")] = False,
-    run: Annotated[list[Path] | None, typer.Option(help="With --demo: a run of yours on the sample, to add.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Fill an empty board: from --mirror with real runs, else with the sample's.")
+    ] = False,
+    run: Annotated[
+        list[Path] | None, typer.Option(help="With --demo: a run of yours on the same data, to add.")
+    ] = None,
     quota: Annotated[int, typer.Option(min=0, help="Accepted submissions of a user per day.")] = 10,
     posts: Annotated[int, typer.Option(min=1, help="Requests of a user, and of an address, per minute.")] = 60,
     checkers: Annotated[int, typer.Option(min=0, help="Processes that check uploads; 0: inside the server.")] = 2,
@@ -110,8 +114,8 @@ def serve(
     if demo:
         from ita_med.leaderboard.demo import seed
 
-        mirror = sources.EMBEDDED
-        seed(engine, run or [])
+        mirror = mirror or sources.EMBEDDED
+        seed(engine, run or [], mirror)
     settings = Settings(
         quota=quota, user_per_minute=posts, address_per_minute=posts, check_processes=checkers, patience=0.1, pace=20.0,
         contact=contact, shell=shell, sign_in=sign_in,

@@ -1,18 +1,20 @@
-"""A board to look at: the floors on the embedded sample, and invented systems that know some of the answers.
+"""A board to look at, `ita-med leaderboard serve --demo`.
 
-Everything here is synthetic and says so; it is what `ita-med leaderboard serve --demo` shows.
+On the embedded sample: the floors, and invented systems that know some of the answers. Everything is synthetic and says
+so. On a mirror of upstream's files: the floors, and the runs of real models that are kept in `demo_runs/`.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ita_med import BENCHMARK_VERSION, catalogue, sources
 from ita_med.catalogue import Task
@@ -31,32 +33,58 @@ SYSTEMS = {
 }  # fmt: skip
 """Share of the documents answered rightly (the others as the floor knn does), and invented millions of parameters."""
 PARTIAL = "demo/questions-only"
+RUNS = Path(__file__).parent / "demo_runs"
+"""Submission folders of real runs, without a word of the data; docs/results.md says how they were made."""
 
 
-def seed(engine: Engine, runs: Sequence[Path] = ()) -> None:
+def seed(engine: Engine, runs: Sequence[Path] = (), mirror: str = sources.EMBEDDED) -> None:
     """Fill an empty board; does nothing where the demo is already there.
 
-    runs: folders of `ita-med eval` on the embedded sample, checked and scored like any submission; a floor among them
-    stands in place of the same one made here.
+    runs: folders of `ita-med eval` on the same data, checked and scored like any submission; a floor among them stands
+    in place of the same one made here.
     """
+    synthetic = mirror == sources.EMBEDDED
     with store.writing(engine) as connection:
-        if store.entries(connection, synthetic=True):
+        if store.entries(connection, synthetic=synthetic):
             return
-        user = accounts.add_user(connection, USER, "maintainer")
-        sent = [_run(connection, user, folder) for folder in runs]
+        user = _user(connection)
+        sent = [_run(connection, user, folder, mirror) for folder in runs]
         for kind in [kind for kind in KINDS if kind not in sent]:
-            _add(connection, user, files(Claim(kind, "floor"), kind, 0.0), "floor")
-        for name, (share, parameters) in SYSTEMS.items():
-            claim = Claim(name, "4-shot", parameters=parameters, model_type="decoder", open_weights=True)
-            _add(connection, user, files(claim, "knn", share), "re-scored")
-        claim = Claim(PARTIAL, "zero-shot", parameters=600.0, model_type="encoder", licence="Apache-2.0")
-        _add(connection, user, files(claim, "knn", 0.6, family="qa"), "re-scored")
+            _add(connection, user, files(Claim(kind, "floor"), kind, 0.0, mirror=mirror), "floor", mirror)
+        if synthetic:
+            _invented(connection, user)
+        else:
+            _kept(connection, user, mirror)
 
 
-def _run(connection, user, folder):  # type: ignore[no-untyped-def]
+def _user(connection: Connection) -> accounts.User:
+    try:
+        return accounts.find_user(connection, USER)
+    except ItaMedError:
+        return accounts.add_user(connection, USER, "maintainer")
+
+
+def _invented(connection: Connection, user: accounts.User) -> None:
+    for name, (share, parameters) in SYSTEMS.items():
+        claim = Claim(name, "4-shot", parameters=parameters, model_type="decoder", open_weights=True)
+        _add(connection, user, files(claim, "knn", share), "re-scored")
+    claim = Claim(PARTIAL, "zero-shot", parameters=600.0, model_type="encoder", licence="Apache-2.0")
+    _add(connection, user, files(claim, "knn", 0.6, family="qa"), "re-scored")
+
+
+def _kept(connection: Connection, user: accounts.User, mirror: str) -> None:
+    """The runs of `RUNS` that the mirror's data can score; the others are named."""
+    for folder in sorted(path for path in RUNS.iterdir() if path.is_dir()):
+        try:
+            _run(connection, user, folder, mirror)
+        except ItaMedError as error:
+            print(f"ita-med: left out: {error}", file=sys.stderr)
+
+
+def _run(connection: Connection, user: accounts.User, folder: Path, mirror: str) -> str:
     """Add a run; returns its model."""
-    checked = check(read_folder(folder), sources.EMBEDDED)
-    if checked.submission is None:
+    checked = check(read_folder(folder), mirror)
+    if checked.submission is None or checked.problems:
         raise ItaMedError(f"{folder}: {checked.problems[0]}")
     claim = checked.submission.claim
     provenance = "floor" if claim.method == "floor" else "re-scored"
@@ -64,27 +92,41 @@ def _run(connection, user, folder):  # type: ignore[no-untyped-def]
     return claim.model
 
 
-def _add(connection, user, content, provenance):  # type: ignore[no-untyped-def]
-    checked = check(content, sources.EMBEDDED)
+def _add(
+    connection: Connection,
+    user: accounts.User,
+    content: dict[str, bytes],
+    provenance: str,
+    mirror: str = sources.EMBEDDED,
+) -> None:
+    checked = check(content, mirror)
     assert checked.submission is not None, checked.problems
+    assert checked.accepted, checked.problems
     store.add_submission(connection, user.id, checked.submission, checked.scores, provenance)
 
 
-def files(claim: Claim, kind: str, share: float, family: str = "") -> dict[str, bytes]:
-    """A submission on the embedded sample: a floor's answers, and the right ones for a share of the documents."""
-    tasks = [task.id for task in catalogue.tasks(ready=True) if family in ("", task.family)]
-    found = {f"predictions/{task}.jsonl": _lines(task, kind, share, claim.model) for task in tasks}
+def files(claim: Claim, kind: str, share: float, family: str = "", mirror: str = sources.EMBEDDED) -> dict[str, bytes]:
+    """A submission on what the mirror holds: a floor's answers, and the right ones for a share of the documents."""
+    tasks = [task.id for task in catalogue.tasks(ready=True) if family in ("", task.family) and _there(task.id, mirror)]
+    found = {f"predictions/{task}.jsonl": _lines(task, kind, share, claim.model, mirror) for task in tasks}
     declared = {"model_type": claim.model_type, "open_weights": claim.open_weights, "parameters": claim.parameters}
     manifest = asdict(claim) | {
         "declared": declared | {"licence": claim.licence, "trained_on": claim.trained_on},
         "benchmark_version": BENCHMARK_VERSION,
-        "data": {task: gold(task, sources.EMBEDDED).provenance for task in tasks},
+        "data": {task: gold(task, mirror).provenance for task in tasks},
     }
     return found | {"manifest.json": orjson.dumps(manifest)}
 
 
-def _lines(task: str, kind: str, share: float, seed: str) -> bytes:
-    data = gold(task, sources.EMBEDDED)
+def _there(task: str, mirror: str) -> bool:
+    try:
+        return bool(gold(task, mirror))
+    except ItaMedError:
+        return False
+
+
+def _lines(task: str, kind: str, share: float, seed: str, mirror: str) -> bytes:
+    data = gold(task, mirror)
     guessed = predict(kind, data)
     drawn = random.Random(f"{seed} {task}")
     rows = []
