@@ -108,6 +108,8 @@ def _add(
 def files(claim: Claim, kind: str, share: float, family: str = "", mirror: str = sources.EMBEDDED) -> dict[str, bytes]:
     """A submission on what the mirror holds: a floor's answers, and the right ones for a share of the documents."""
     tasks = [task.id for task in catalogue.tasks(ready=True) if family in ("", task.family) and _there(task.id, mirror)]
+    if not tasks:
+        raise ItaMedError(f"{mirror}: the data of no task are there; a mirror has a sub-folder per dataset")
     found = {f"predictions/{task}.jsonl": _lines(task, kind, share, claim.model, mirror) for task in tasks}
     declared = {"model_type": claim.model_type, "open_weights": claim.open_weights, "parameters": claim.parameters}
     manifest = asdict(claim) | {

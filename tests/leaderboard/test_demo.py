@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ita_med.errors import ItaMedError
 from ita_med.leaderboard import demo, store
 
 KEPT = sorted(path for path in demo.RUNS.iterdir() if path.is_dir())
@@ -40,6 +41,13 @@ def test_a_kept_run_names_no_machine(folder: Path) -> None:
     manifest = (folder / "manifest.json").read_text("utf-8")
     assert not re.search(r'[= "]/(?!/)\w', manifest)
     assert json.loads(manifest)["run"]["limit"] is None
+
+
+def test_a_mirror_without_data_is_one_line_and_leaves_the_board_empty(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(ItaMedError, match="the data of no task are there"):
+        demo.seed(engine, (), str(tmp_path))
+    with engine.begin() as connection:
+        assert store.entries(connection) == []
 
 
 @pytest.mark.real_data
