@@ -22,8 +22,9 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-REAL_MIRROR = os.environ.pop("ITA_MED_MIRROR", "")
+REAL_MIRROR = os.environ.pop("ITA_MED_MIRROR", os.environ.get("ITA_MED_TEST_MIRROR", ""))
 """Taken out of the environment, so that tests see real data only through the fixture `real_mirror`."""
+os.environ["ITA_MED_TEST_MIRROR"] = REAL_MIRROR  # for the workers of pytest-xdist, which begin with this environment
 
 
 @pytest.fixture(autouse=True)
