@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def _after(recipe: Recipe, folder: Path) -> None:
     made = json.loads((folder / runs.FINISHED).read_text("utf-8"))
     while "made_by" in made["base"]:
         made = made["base"]["made_by"]
-    if made["base"]["model"] != recipe.model.id:
+    own = dataclasses.replace(recipe.model, after=None).public_name  # not the id where a folder of that name lies
+    if made["base"]["model"] not in (recipe.model.id, own):
         raise ItaMedError(
             f"model.after={folder} began with {made['base']['model']}, {recipe.name} with {recipe.model.id}"
         )

@@ -242,6 +242,22 @@ def test_pre_training_then_fine_tuning(tiny: Tiny, corpus: Path, tmp_path: Path)
         assert str(tmp_path) not in path.read_text(), path.name
 
 
+def test_a_run_that_began_with_a_folder_in_the_working_directory_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Qwen/Qwen3-1.7B` may be a folder beside one: its runs bear the last part of the name."""
+    monkeypatch.chdir(tmp_path)
+    Path("Qwen/Qwen3-1.7B").mkdir(parents=True)
+    Path("cpt").mkdir()
+    began = runs.base(r.load(r.find("qwen3/qwen3-1.7b-cpt"), []))
+    (Path("cpt") / runs.FINISHED).write_text(json.dumps({"base": began}))
+    Path("cpt/config.json").touch()
+    after = r.load(r.find("qwen3/qwen3-1.7b-ft"), ["model.after=cpt"])
+    checks.model(after)
+    with pytest.raises(ItaMedError, match="began with Qwen3-1.7B, gemma-3-1b-it-ft with google/gemma-3-1b-it"):
+        checks.model(r.load(r.find("gemma3/gemma-3-1b-it-ft"), ["model.after=cpt"]))
+
+
 def test_a_recipe_goes_on_from_a_run_that_began_with_its_model(tiny: Tiny, corpus: Path, tmp_path: Path) -> None:
     """Pre-training by LoRA, merged, then fine-tuning from it."""
     more = ["train.max_steps=2", "train.batch_size=2", "report_to=none"]
