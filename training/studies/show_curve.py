@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ita_med.training.studies import curve
 from ita_med.training.studies.curve import Point
 from ita_med.training.studies.figure import Figure, Panel, Series
 from ita_med.training.studies.found import Found, title_of, warnings, word
+from ita_med.training.studies.groups import difference
 from ita_med.training.studies.scores import Scored
 from ita_med.training.studies.study import ALL, Study
 
@@ -25,6 +27,7 @@ NOTES = [
     "Enough (inseparable): the smallest size at which, as at every larger one, that interval holds 0. "
     "Enough (95 %): the smallest at which, as at every larger one, the mean is at least 95 % of the largest size's.",
 ]
+PAIRS = "difference: the first system's mean minus the second's, on the same documents, seeds drawn on both sides."
 
 
 def curves(scored: Scored) -> Curves:
@@ -61,6 +64,7 @@ def show(scored: Scored, study: Study, lang: str) -> Found:
         made.figure.panels.append(panel(of_task, task, study.metric, lang, labels))
         for label, points in of_task.items():
             _describe(made, task, label, points)
+        _side_by_side(made, task, of_task)
     return made
 
 
@@ -105,6 +109,23 @@ def _describe(made: Found, task: str, label: str, points: list[Point]) -> None:
     made.tables.append(table)
     if len({len(p.scores) for p in points}) > 1:
         made.notes.append(f"NOT ALL SEEDS of {label} on {task} are finished for every size.")
+
+
+def _side_by_side(made: Found, task: str, of_task: dict[str, list[Point]]) -> None:
+    """Every two systems, at the sizes that both have."""
+    table = Table(f"{task}: systems at equal size", [["size", "first", "second", "difference", "95 %"]], 3, [PAIRS])
+    for (a, first), (b, second) in combinations(of_task.items(), 2):
+        theirs = {p.size: p for p in second}
+        for p in first:
+            if p.size in theirs:
+                gap = difference(p, theirs[p.size])
+                table.lines.append([p.size, a, b, f"{gap.value:+.1f}", f"[{gap.low:+.1f}, {gap.high:+.1f}]"])
+                made.records.append(
+                    {"task": task, "system": a, "against": b, "size": p.size, "examples": p.n,
+                     "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
+                )  # fmt: skip
+    if table.lines[1:]:
+        made.tables.append(table)
 
 
 def _record(task: str, label: str, p: Point) -> dict[str, Any]:

@@ -73,6 +73,21 @@ def test_a_curve_answers_how_many_examples(curve: Path) -> None:
     assert "score (points)" in svg
 
 
+def test_systems_of_one_curve_are_compared_at_equal_size(curve: Path, made_up: MakeUp) -> None:
+    for size, share in (("25", 0.3), ("100", 0.2)):
+        made_up(f"other_{size}", {NER: share}, size=size, model="org/other")
+    found = made("learning-curve", curve)
+    check_files(curve)
+    (table,) = (t for t in found.tables if "equal size" in t.title)
+    assert [line[:3] for line in table.lines[1:]] == [[size, "other, FT", "small, FT"] for size in ("25", "100")]
+    pairs = {r["size"]: r for r in found.records if "against" in r}
+    means = {(r["system"], r["size"]): r["mean"] for r in found.records if r["task"] == NER and "mean" in r}
+    for size, pair in pairs.items():
+        assert pair["difference"] == pytest.approx(means["other, FT", size] - means["small, FT", size])
+    assert pairs["25"]["difference_low"] < 0 < pairs["25"]["difference_high"], "as many right answers on both sides"
+    assert pairs["100"]["difference_high"] < 0
+
+
 def test_figures_speak_italian(curve: Path) -> None:
     made("learning-curve", curve, lang="it")
     svg = (curve / "figure.svg").read_text()
