@@ -172,6 +172,7 @@ def trainer_settings(recipe: Recipe, folder: Path, run_name: str) -> dict[str, A
         "save_steps": t.save_steps,
         "save_total_limit": 2,
         "logging_steps": t.logging_steps,
+        "logging_first_step": True,
         "disable_tqdm": not sys.stderr.isatty(),
         "report_to": tracker(recipe),
         "run_name": run_name,

@@ -264,6 +264,7 @@ def test_a_recipe_goes_on_from_a_run_that_began_with_its_model(tiny: Tiny, corpu
     first = [*more, f"model.path={tiny('qwen3')}", f"data.corpora=[{corpus}]", "data.max_length=64", "lora={r: 4}"]
     cpt = run.train(r.load(r.find("qwen3/qwen3-1.7b-cpt"), first), tmp_path / "cpt", merge=True)
     assert cpt["trainable"] < cpt["parameters"]
+    assert cpt["loss"]["first"] > 0, "in a run shorter than train.logging_steps too"
     after = [*more, f"model.after={tmp_path / 'cpt'}", "data.tasks=[arg_abstrct]", "data.cap_per_task=8"]
     recipe = r.load(r.find("qwen3/qwen3-1.7b-ft"), after)
     assert recipe.model.place == str(tmp_path / "cpt" / "merged")
