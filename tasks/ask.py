@@ -109,7 +109,8 @@ def _in_windows(lm: Any, engine: Engine | None, ways: Iterator[list[Request]], m
 
 
 def _encode(lm: Any, text: Any) -> Any:
-    if getattr(lm, "tokenizer", text) is None:  # a server, whose tokenizer nobody named
+    """Tokens; None without a tokenizer: floors, and a server's that nobody named."""
+    if not hasattr(lm, "tok_encode") or getattr(lm, "tokenizer", text) is None:
         return None
     try:
         return lm.tok_encode(text)

@@ -196,11 +196,13 @@ TextOf = Callable[[requests.Request], str]
 def _texts_of(lm: Any, asked: ask.Asked, *, ended: bool) -> TextOf:
     """The text of a request; a constrained answer that its backend cut off is led to its end, unless all have `ended`
     already. A server whose tokenizer is not known is taken at its word."""
-    tokenizer = getattr(lm, "tokenizer", None)
 
     def text(request: requests.Request) -> str:
         raw = asked.answers[request.key].raw
-        if ended or request.constraint is None or not hasattr(tokenizer, "backend_tokenizer"):
+        if ended or request.constraint is None:
+            return raw
+        tokenizer = getattr(lm, "tokenizer", None)
+        if not hasattr(tokenizer, "backend_tokenizer"):
             return raw
         from ita_med.tasks.decoding.hf import completed
 

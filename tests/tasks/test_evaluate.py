@@ -45,6 +45,13 @@ def test_the_submission_folder_is_complete(run_folder: Path) -> None:
     assert set(results["tasks"]) == ready
 
 
+def test_the_dummy_of_lm_eval_needs_no_network(tmp_path: Path) -> None:
+    """Its tokenizer is a Hub model's, which nothing here asks for."""
+    results = evaluate(Run("dummy", limit=2), ["ita_med"], tmp_path / "dummy", "embedded")
+    assert set(results["tasks"]) == {task.id for task in catalogue.tasks(ready=True)}
+    assert {speed["generated_tokens"] for speed in results["speed"].values()} == {None}
+
+
 def test_scoring_the_folder_again_gives_its_results(run_folder: Path) -> None:
     again = score_folder(run_folder, mirror="embedded", strict=True)
     stored = json.loads((run_folder / "results.json").read_text())
