@@ -254,7 +254,7 @@ def test_a_run_that_began_with_a_folder_in_the_working_directory_is_gone_on_with
     Path("cpt/config.json").touch()
     after = r.load(r.find("qwen3/qwen3-1.7b-ft"), ["model.after=cpt"])
     checks.model(after)
-    with pytest.raises(ItaMedError, match="began with Qwen3-1.7B, gemma-3-1b-it-ft with google/gemma-3-1b-it"):
+    with pytest.raises(ItaMedError, match=r"began with Qwen3-1.7B, gemma-3-1b-it-ft with google/gemma-3-1b-it"):
         checks.model(r.load(r.find("gemma3/gemma-3-1b-it-ft"), ["model.after=cpt"]))
 
 
