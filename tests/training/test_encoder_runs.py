@@ -270,7 +270,7 @@ def test_a_killed_run_of_encoders_ends_bit_for_bit_as_an_uninterrupted_one(tiny_
 
     process, deadline = start(), time.monotonic() + 240
     last = out / "checkpoints" / "ita_med_ner_drugtemist" / "tagger"
-    while process.poll() is None and not list(last.glob("checkpoints/checkpoint-*/trainer_state.json")):
+    while process.poll() is None and runs.last_checkpoint(last, 1) is None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
