@@ -13,10 +13,8 @@ setup(
     package_dir=package_dir,
     package_data={
         "ita_med": ["*.toml", "py.typed"],
-        "ita_med.dataset_builders": [
-            f"{room}*/{file}"
-            for room in ("", "corpora/")
-            for file in ("card.md", "SHA256SUMS", "counts.json", "sample/**")
+        "ita_med.dataset_builders.datasets": [
+            f"*/{file}" for file in ("card.md", "SHA256SUMS", "counts.json", "sample/**")
         ],
         "ita_med.tasks": ["lm_eval/*.yaml", "reference.toml", "floors.json"],
         "lm_eval.tasks.ita_med": ["*.yaml"],

@@ -32,11 +32,10 @@ from typing import Any
 import requests
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import accounts, queue, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, queue, store, tables
 from ita_med.leaderboard.send import zipped
 from ita_med.leaderboard.submission import read_folder
-from ita_med.tasks.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 CLIENTS = 4
@@ -181,7 +180,7 @@ def client(url: str, folder: Path, token: str, told: dict[str, int], name: str) 
 
 def wrong(engine: Engine, told: dict[str, int]) -> list[str]:
     """What is not as the clients were told, or half there."""
-    s, r, u = t.submissions, t.results, t.uploads
+    s, r, u = tables.submissions, tables.results, tables.uploads
     with engine.begin() as connection:
         there = {row.claim["revision"]: row.id for row in connection.execute(select(s.c.id, s.c.claim))}
         keys = [key for (key,) in connection.execute(select(s.c.key))]
@@ -214,7 +213,7 @@ def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
     worker.wait(300)
     with engine.begin() as connection:
         jobs: list[Any] = queue.jobs(connection, 10_000)
-        rows = select(t.submissions.c.claim).where(t.submissions.c.provenance == "reproduced")
+        rows = select(tables.submissions.c.claim).where(tables.submissions.c.provenance == "reproduced")
         models = Counter(row.claim["model"] for row in connection.execute(rows))
     found = [f"job {job.id} is {job.state}: {job.message}" for job in jobs if job.state != "done"]
     found += [f"{len(jobs)} jobs of {MODELS * rounds}"] if len(jobs) != MODELS * rounds else []

@@ -35,8 +35,7 @@ import numpy as np
 from sqlalchemy import Engine, func, select
 
 from ita_med import catalogue, sources
-from ita_med.leaderboard import accounts, demo, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, demo, store, tables
 from ita_med.leaderboard.check import gold
 from ita_med.leaderboard.send import zipped
 from ita_med.leaderboard.submission import Claim, Submission
@@ -221,12 +220,12 @@ def report(found: list[dict[str, Any]], engine: Engine, given: argparse.Namespac
     told = found[1]["told"]
     new = {revision: number for revision, number, duplicate in told if not duplicate}
     with engine.begin() as connection:
-        claims = select(t.submissions.c.id, t.submissions.c.claim)
+        claims = select(tables.submissions.c.id, tables.submissions.c.claim)
         there: dict[str, list[int]] = defaultdict(list)
         for row in connection.execute(claims):
             if row.claim["model"] == "load/model":
                 there[row.claim["revision"]].append(row.id)
-        results = select(t.results.c.submission_id, func.count()).group_by(t.results.c.submission_id)
+        results = select(tables.results.c.submission_id, func.count()).group_by(tables.results.c.submission_id)
         whole = {number for number, n in connection.execute(results) if n == len(catalogue.tasks(ready=True))}
     lost = [r for r, number, _ in told if number not in there[r] or number not in whole]
     doubled = [r for r, rows in there.items() if len(rows) > 1] + [

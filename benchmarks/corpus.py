@@ -69,8 +69,8 @@ Result = tuple[set[str], dict[str, int]]
 def ours(corpus: Path, out: Path, workers: int) -> set[str]:
     import pyarrow.parquet as pq
 
-    from ita_med.dataset_builders.corpora.pipeline import recipe as r
-    from ita_med.dataset_builders.corpora.pipeline import run
+    from ita_med.dataset_builders.corpus_pipeline import recipe as r
+    from ita_med.dataset_builders.corpus_pipeline import run
 
     off = {"normalise": r.Normalise(on=False), "language": r.Language(on=False), "quality": r.Quality(on=False)}
     recipe = r.Recipe(**off, decontaminate=r.Decontaminate(on=False), personal_data=r.PersonalData(on=False))  # type: ignore[arg-type]

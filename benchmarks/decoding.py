@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
 from ita_med.tasks.decoding import grammar, hf
 
 BATCH, VOCABULARY = 8, 151_936

@@ -23,19 +23,19 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from ita_med.tasks import engine, requests
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
+from ita_med.tasks.evaluation import hf_engine, prompt_requests
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 SHOTS, BATCH, LIMIT, ROUNDS = 4, 16, 32, 1
 
 
 def ours(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
-    model, found = engine.Engine(lm, BATCH), {}
+    model, found = hf_engine.Engine(lm, BATCH), {}
     for task in TASKS:
-        asked = requests.build(load(task, mirror), shots=SHOTS, limit=LIMIT)
+        asked = prompt_requests.build(load(task, mirror), shots=SHOTS, limit=LIMIT)
         texts = {}
-        for group in engine.groups(asked, engine.tokenise(lm, [r.prompt for r in asked]), BATCH):
+        for group in hf_engine.groups(asked, hf_engine.tokenise(lm, [r.prompt for r in asked]), BATCH):
             texts |= {r.id: text for r, text in zip(group.requests, model.generate(group), strict=True)}
         found[task] = [texts[r.id] for r in asked]
     return found
@@ -43,7 +43,7 @@ def ours(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
 
 def plain(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
     manager = TaskManager(
-        include_path=str(requests.YAML_FOLDER),
+        include_path=str(prompt_requests.YAML_FOLDER),
         include_defaults=False,
         metadata={"mirror": mirror} if mirror else {},
     )

@@ -1,4 +1,4 @@
-"""Keys and values with free columns (`tasks/growing.py`) against transformers' own DynamicCache, in one run.
+"""Keys and values with free columns (`tasks/evaluation/kv_cache.py`) against transformers' DynamicCache, in one run.
 
     OMP_NUM_THREADS=1 python benchmarks/growing_cache.py MODEL_FOLDER [--rows N] [--columns N]
 
@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from ita_med.tasks.engine import SEGMENT
-from ita_med.tasks.growing import growing
+from ita_med.tasks.evaluation.hf_engine import SEGMENT
+from ita_med.tasks.evaluation.kv_cache import growing
 
 ROUNDS = 5
 

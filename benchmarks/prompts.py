@@ -19,10 +19,10 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is first imported
 
 from ita_med import catalogue
 from ita_med.schema import LETTERS, ChoiceExample, FormExample
-from ita_med.tasks.benchmark import TaskData, load
-from ita_med.tasks.harness import to_dataset
-from ita_med.tasks.scoring.counts import fold
-from ita_med.tasks.spans import clean
+from ita_med.tasks.benchmark.lm_eval_hooks import to_dataset
+from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.families.spans import clean
+from ita_med.tasks.scoring.matching import fold
 
 TASKS, DOCUMENTS, SHOTS, ROUNDS = 20, 1000, 2, 2
 TEXT = "Testo: {{text}}\nRisposta:"

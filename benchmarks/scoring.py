@@ -18,9 +18,8 @@ import numpy as np
 from seqeval.metrics import f1_score
 
 from ita_med.schema import Span, SpanExample
-from ita_med.tasks import spans
-from ita_med.tasks.scoring import counts as c
-from ita_med.tasks.scoring import metrics as m
+from ita_med.tasks.families import spans
+from ita_med.tasks.scoring import matching, metrics
 
 DOCUMENTS, ROUNDS = 20_000, 3
 LABELS = ("DISEASE", "DRUG", "SYMPTOM", "TEST")
@@ -76,9 +75,9 @@ def main() -> None:
     predicted = [[(label, t[s:e]) for label, s, e in located(p)] for t, (_, _, p) in zip(texts, documents, strict=True)]
 
     def strict() -> float:
-        rows = [c.multiset_by_label(g, p, LABELS) for g, p in zip(gold, predicted, strict=True)]
+        rows = [matching.multiset_by_label(g, p, LABELS) for g, p in zip(gold, predicted, strict=True)]
         tp, fp, fn = np.array(rows).reshape(-1, len(LABELS) + 1, 3).sum((0, 1))
-        return float(m.f1(tp, fp, fn))
+        return float(metrics.f1(tp, fp, fn))
 
     setting = spans.Setting({label: (label.lower(), "") for label in LABELS}, argumentation=False)
     examples = [
@@ -92,7 +91,7 @@ def main() -> None:
 
     def everything() -> float:
         rows = np.array([spans.count(setting, e, a) for e, a in zip(examples, answers, strict=True)])
-        values, _ = m.evaluate(spans.metrics(setting), rows, [e.id for e in examples])
+        values, _ = metrics.evaluate(spans.metrics(setting), rows, [e.id for e in examples])
         return values["score"]
 
     peer, peer_score = best(lambda: f1_score(gold_tags, predicted_tags))

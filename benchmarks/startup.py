@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from ita_med import catalogue
-from ita_med.tasks.requests import YAML_FOLDER
+from ita_med.tasks.evaluation.prompt_requests import YAML_FOLDER
 
 ROUNDS = 5
 STOP = """
@@ -31,7 +31,7 @@ def first(self, *args, **kwargs):
     os._exit(0)
 cls.generate_until = first
 if {engine}:
-    from ita_med.tasks.engine import Engine
+    from ita_med.tasks.evaluation.hf_engine import Engine
     Engine.generate = first
 sys.argv = {argv!r}
 {run}

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, checksums, sources
-from ita_med.dataset_builders import cards, croissant, provenance
-from ita_med.dataset_builders.provenance import folder, pinned
-from ita_med.dataset_builders.seen import Seen
+from ita_med.dataset_builders import build_record, cards, croissant
+from ita_med.dataset_builders.build_record import folder, pinned
+from ita_med.dataset_builders.formats.seen_texts import Seen
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.report import Report
 from ita_med.schema import SCHEMAS, Example, from_row, to_table, validate
@@ -63,8 +63,7 @@ def builder(name: str) -> Builder:
         raise ItaMedError(f"{name}: no builder yet (planned); upstream: {entry.homepage}")
     if not entry.has_builder:
         raise ItaMedError(f"{name} is unavailable: {entry.reason}; {entry.ask}")
-    room = "corpora." if entry.families == ["corpus"] else ""
-    return cast(Builder, import_module(f"ita_med.dataset_builders.{room}{name}"))
+    return cast(Builder, import_module(f"ita_med.dataset_builders.datasets.{name}"))
 
 
 def open_files(name: str, mirror: str | None = None, *, download: bool = True) -> sources.Files:
@@ -144,7 +143,7 @@ def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, 
             for config, split, group in examples(name, configs, files=files, report=report):
                 writers.write(config, split, to_table(group, module.CONFIGS[config]))
         built = Built(module.VERSION, files.kind, 0.0, report)
-        _describe(name, root, provenance.record(name, module.VERSION, files, report))
+        _describe(name, root, build_record.record(name, module.VERSION, files, report))
         sources.replace_folder(root, out / name)
     write_index(out)
     built.seconds = time.perf_counter() - started
@@ -153,12 +152,12 @@ def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, 
 
 def _describe(name: str, root: Path, record: dict[str, Any]) -> None:
     """README.md (the card), report.json and croissant.json of what was built."""
-    provenance.write_json(root / provenance.RECORD_FILE, record)
+    build_record.write_json(root / build_record.RECORD_FILE, record)
     (root / "README.md").write_text(cards.card(name, record), "utf-8")
     schemas = {config: builder(name).CONFIGS[config] for config in record["configs"]}
     note = cards.SYNTHETIC if record["source"] == sources.EMBEDDED else ""
     metadata = croissant.metadata(catalogue.dataset(name), root, schemas, record["version"], note)
-    provenance.write_json(root / croissant.FILE, metadata)
+    build_record.write_json(root / croissant.FILE, metadata)
 
 
 class _Writers:

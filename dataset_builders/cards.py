@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ita_med import __version__, catalogue
-from ita_med.dataset_builders import licences, overlaps, provenance
+from ita_med import catalogue
+from ita_med.dataset_builders import build_record, known_overlaps, licences
+from ita_med.version import __version__
 
 UNVERIFIED_NOTE = "This builder was written from upstream's documentation; its authors could not see the real files."
 SYNTHETIC = "**Synthetic sample** written for ita-med, not the real dataset."
@@ -73,8 +74,8 @@ def has_statement(name: str) -> bool:
 
 
 def _expected_record(name: str) -> dict[str, Any] | None:
-    counts = provenance.expected(name)
-    return counts and {"source": "pinned", "files": provenance.pinned(name), **counts}
+    counts = build_record.expected(name)
+    return counts and {"source": "pinned", "files": build_record.pinned(name), **counts}
 
 
 def front_matter(entry: catalogue.Dataset, record: dict[str, Any] | None, *, data: bool) -> str:
@@ -112,7 +113,7 @@ def _size(examples: int) -> str:
 
 
 def _card_text(name: str) -> str:
-    path = provenance.folder(name) / "card.md"
+    path = build_record.folder(name) / "card.md"
     return path.read_text("utf-8") if path.is_file() else ""
 
 
@@ -173,7 +174,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _leakage(name: str) -> str:
-    lines = [f"- {', '.join(others)}: {what}." for others, what in overlaps.of(name)]
+    lines = [f"- {', '.join(others)}: {what}." for others, what in known_overlaps.of(name)]
     none = "No overlap with another dataset is known by construction."
     measured = "Measured overlaps of texts: docs/leakage.md of ita-med, or `ita-med data leakage`."
     return "## Leakage\n\n" + "\n".join([*(lines or [none]), "", measured])
@@ -198,7 +199,7 @@ def _provenance(entry: catalogue.Dataset, record: dict[str, Any] | None) -> str:
     origin = {"embedded": "the synthetic sample", "pinned": "the pinned upstream files"}
     by = f"Counted by ita-med {__version__}, data version {record['version']}, from"
     lines = [f"{head} {by} {origin.get(record['source'], 'the upstream files')}:", "", "| file | sha256 |", "|---|---|"]
-    shown = provenance.condense(record["files"], FILES_SHOWN_PER_FOLDER)
+    shown = build_record.condense(record["files"], FILES_SHOWN_PER_FOLDER)
     lines += [f"| {path} | `{digest}` |" for path, digest in shown.items()]
     if any(path.endswith("/") for path in shown):
         lines += ["", "A folder's sha256 is that of the `sha256sum` lines of its files, in path order."]

@@ -9,6 +9,7 @@ import typer
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError, MissingPackage, MissingSource
+from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Datasets: list the catalogue, get raw files, build Parquet, check what you have.", no_args_is_help=True
 )
-
-Mirror = Annotated[
-    str | None,
-    typer.Option(
-        help='Folder of raw files, one sub-folder per dataset, or "embedded" (synthetic samples). '
-        "Default: $ITA_MED_MIRROR, else the download cache, else the network."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command("list")
@@ -177,7 +169,7 @@ def fill_mirror(
 @app.command()
 def card(name: Annotated[str, typer.Argument(help="Dataset id.")], mirror: Mirror = None) -> None:
     """Print the data card; with --mirror, its counts are those of the raw files there."""
-    from ita_med.dataset_builders import build, cards, provenance
+    from ita_med.dataset_builders import build, build_record, cards
     from ita_med.report import Report
 
     module = build.builder(name)
@@ -187,7 +179,7 @@ def card(name: Annotated[str, typer.Argument(help="Dataset id.")], mirror: Mirro
     files, report = build.open_files(name, mirror), Report()
     for _ in build.examples(name, files=files, report=report):
         pass
-    record = provenance.record(name, module.VERSION, files, report)
+    record = build_record.record(name, module.VERSION, files, report)
     typer.echo(cards.card(name, record), nl=False)
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
-from ita_med.dataset_builders.overlaps import KNOWN
+from ita_med.dataset_builders.known_overlaps import KNOWN
 from ita_med.errors import SourceError
 from ita_med.schema import ChoiceExample, Example, TextExample
 

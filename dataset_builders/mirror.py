@@ -19,9 +19,10 @@ from typing import Any
 
 import orjson
 
-from ita_med import __version__, catalogue, checksums, sources
-from ita_med.dataset_builders import build, provenance
+from ita_med import catalogue, checksums, sources
+from ita_med.dataset_builders import build, build_record
 from ita_med.errors import ItaMedError, SourceError
+from ita_med.version import __version__
 
 MANIFEST = "MANIFEST.json"
 FORMAT = 1
@@ -224,7 +225,7 @@ def _register(root: Path, name: str, folder: Path, state: str, detail: str) -> O
     manifest = read_manifest(root)
     manifest["datasets"][name] = _entry(name, folder)
     manifest["datasets"] = dict(sorted(manifest["datasets"].items()))
-    provenance.write_json(root / MANIFEST, manifest)
+    build_record.write_json(root / MANIFEST, manifest)
     return _done(root, name, state, detail)
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ita_med import checksums, sources
-from ita_med.dataset_builders import build, provenance
+from ita_med.dataset_builders import build, build_record
 from ita_med.errors import ItaMedError
 from ita_med.report import Report
 
@@ -24,11 +24,11 @@ def pin(name: str, mirror: str, to: Path) -> None:
     files, report, module = build.open_files(name, mirror), Report(), build.builder(name)
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
-    lines = [f"{digest}  {path}\n" for path, digest in provenance.condense(files.seen).items()]
+    lines = [f"{digest}  {path}\n" for path, digest in build_record.condense(files.seen).items()]
     (to / checksums.CHECKSUM_FILE).write_text("".join(lines), "utf-8")
-    provenance.write_json(to / provenance.COUNTS_FILE, provenance.counts(module.VERSION, report))
+    build_record.write_json(to / build_record.COUNTS_FILE, build_record.counts(module.VERSION, report))
 
 
 if __name__ == "__main__":
     dataset, place = sys.argv[1:]
-    pin(dataset, place, provenance.folder(dataset))
+    pin(dataset, place, build_record.folder(dataset))

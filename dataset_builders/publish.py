@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ita_med import __version__, catalogue, checksums, sources, upload
+from ita_med import catalogue, checksums, sources, upload
 from ita_med.catalogue import Dataset
-from ita_med.dataset_builders import build, cards, provenance
-from ita_med.dataset_builders.jsonl import loads
+from ita_med.dataset_builders import build, build_record, cards
+from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import DataError, ItaMedError
+from ita_med.version import __version__
 
 REDISTRIBUTABLE = frozenset(
     [
@@ -122,7 +123,7 @@ def _card(entry: Dataset, folder: Path, repo: str, sample: bool) -> str:
     readme = folder / "README.md"
     if not readme.is_file():
         raise ItaMedError(f'{entry.id}: no build in {folder.parent}: run "ita-med data build {entry.id} --out DIR"')
-    record = folder / provenance.RECORD_FILE
+    record = folder / build_record.RECORD_FILE
     if not record.is_file():
         raise ItaMedError(f'{entry.id}: {record} is missing: run "ita-med data build {entry.id}" again')
     text = readme.read_text("utf-8")

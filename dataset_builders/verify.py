@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from ita_med import catalogue, checksums, sources
-from ita_med.dataset_builders import build, cards, croissant, mirror, provenance
+from ita_med.dataset_builders import build, build_record, cards, croissant, mirror
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, arrow_schema, from_row, validate
@@ -76,8 +76,8 @@ def raw(name: str, place: str | None = None) -> Verdict:
     verdict.files = len(files.seen)
     if files.kind != sources.EMBEDDED:
         verdict.problems += _listed(name, files)
-        verdict.problems += _pinned(files.seen, provenance.pinned(name))
-        _compare_counts(verdict, provenance.counts(build.builder(name).VERSION, report), bool(verdict.problems))
+        verdict.problems += _pinned(files.seen, build_record.pinned(name))
+        _compare_counts(verdict, build_record.counts(build.builder(name).VERSION, report), bool(verdict.problems))
     verdict.notes += [f"{config} not read: {why}" for config, why in report.missing.items()]
     return verdict
 
@@ -107,13 +107,13 @@ def _pinned(seen: dict[str, str], pinned: dict[str, str]) -> Iterator[str]:
 
 def _compare_counts(verdict: Verdict, found: dict[str, Any], broken: bool) -> None:
     """Counts against counts.json; those of a file that could not be read to its end are not compared."""
-    expected = provenance.expected(verdict.dataset)
+    expected = build_record.expected(verdict.dataset)
     if expected is None:
         verdict.notes.append("no counts to compare with: nobody who wrote the builder saw the real files")
         return
     if expected["version"] != found["version"]:
         versions = f"{expected['version']}, the builder's is {found['version']}"
-        verdict.problems.append(f"{provenance.COUNTS_FILE} is of data version {versions}: pin the dataset again")
+        verdict.problems.append(f"{build_record.COUNTS_FILE} is of data version {versions}: pin the dataset again")
         return
     new = [config for config in found["configs"] if config not in expected["configs"]]
     verdict.notes += [f"no counts to compare with for {', '.join(new)}"] if new else []
@@ -151,10 +151,10 @@ def _flat(value: dict[str, Any], path: str = "") -> Iterator[tuple[str, int]]:
 
 def built_folders(out: Path) -> list[Path]:
     """The built datasets in `out`, or `out` itself if it is one."""
-    found = [out] if (out / provenance.RECORD_FILE).is_file() else []
-    found = found or sorted(path.parent for path in out.glob(f"*/{provenance.RECORD_FILE}"))
+    found = [out] if (out / build_record.RECORD_FILE).is_file() else []
+    found = found or sorted(path.parent for path in out.glob(f"*/{build_record.RECORD_FILE}"))
     if not found:
-        raise SourceError(f"{out} holds no built dataset (a folder with {provenance.RECORD_FILE})")
+        raise SourceError(f"{out} holds no built dataset (a folder with {build_record.RECORD_FILE})")
     return found
 
 
@@ -181,14 +181,14 @@ def built(folder: Path) -> Verdict:
     verdict.problems += _beside(folder, record, paths)
     if record["source"] == sources.EMBEDDED:
         verdict.notes.append("synthetic sample")
-    elif record["configs"].keys() >= (provenance.expected(record["dataset"]) or {"configs": {}})["configs"].keys():
+    elif record["configs"].keys() >= (build_record.expected(record["dataset"]) or {"configs": {}})["configs"].keys():
         _compare_counts(verdict, {key: record[key] for key in ("version", "configs", "warnings")}, False)
     return verdict
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """report.json of a built folder."""
-    path = folder / provenance.RECORD_FILE
+    path = folder / build_record.RECORD_FILE
     try:
         record = orjson.loads(path.read_bytes())
         known = {entry.id for entry in catalogue.datasets() if entry.has_builder}
@@ -234,7 +234,7 @@ def _rows(folder: Path, place: str, schema: str) -> Iterator[Example]:
 def _beside(folder: Path, record: dict[str, Any], paths: dict[str, Path]) -> Iterator[str]:
     """Differences of the folder's README and croissant.json, and files that no report names."""
     named = {f"{c}/{s}-00000-of-00001.parquet" for c, splits in record["configs"].items() for s in splits}
-    yield from (f"{path} is not in {provenance.RECORD_FILE}" for path in paths if path not in named)
+    yield from (f"{path} is not in {build_record.RECORD_FILE}" for path in paths if path not in named)
     try:
         readme = (folder / "README.md").read_text("utf-8")
         described = orjson.loads((folder / croissant.FILE).read_bytes())["distribution"]
@@ -243,7 +243,7 @@ def _beside(folder: Path, record: dict[str, Any], paths: dict[str, Path]) -> Ite
         yield f"README.md or {croissant.FILE} cannot be read ({error})"
         return
     if any(line not in readme for line in cards.composition_table(record)):
-        yield f"README.md has other counts than {provenance.RECORD_FILE}"
+        yield f"README.md has other counts than {build_record.RECORD_FILE}"
     for path, file in paths.items():
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if digest != digests.get(path):

@@ -35,7 +35,7 @@ def pages() -> dict[str, str]:
 
 
 def page(task: catalogue.Task) -> str:
-    from ita_med.tasks.benchmark import load
+    from ita_med.tasks.benchmark.task_data import load
 
     data = load(task.id, "embedded")
     entry = catalogue.dataset(task.dataset)

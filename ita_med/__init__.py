@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med.version import BENCHMARK_VERSION, __version__
+
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 if (Path(__file__).parent.parent / "dataset_builders" / "build.py").is_file():
     __path__.append(str(Path(__file__).parent.parent))
 
-__version__ = "0.1.0"
-BENCHMARK_VERSION = "0.1"
 __all__ = ["BENCHMARK_VERSION", "__version__", "load_dataset"]
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ita_med import __version__
 from ita_med.errors import ItaMedError
+from ita_med.version import __version__
 
 app = typer.Typer(
     name="ita-med",
@@ -40,7 +40,7 @@ def _root(
 @cache
 def _add_rooms() -> None:
     from ita_med.dataset_builders import cli as data
-    from ita_med.dataset_builders.corpora import cli as corpus
+    from ita_med.dataset_builders.corpus_pipeline import cli as corpus
     from ita_med.leaderboard import cli as leaderboard
     from ita_med.tasks import cli as tasks
     from ita_med.training import cli as training

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import tables
 from ita_med.leaderboard.store import lock_user, now, record
 
 ROLES = ("submitter", "maintainer")
@@ -40,7 +40,7 @@ def add_user(connection: Connection, name: str, role: str = "submitter") -> User
     values = {"name": name, "role": role, "created": now(), "disabled": False}
     try:
         with connection.begin_nested():
-            found = connection.execute(insert(t.users).values(values).returning(t.users.c.id)).scalar_one()
+            found = connection.execute(insert(tables.users).values(values).returning(tables.users.c.id)).scalar_one()
     except IntegrityError as error:
         raise ItaMedError(f'there is a user "{name}" already') from error
     record(connection, found, "add user", name, role)
@@ -48,7 +48,7 @@ def add_user(connection: Connection, name: str, role: str = "submitter") -> User
 
 
 def find_user(connection: Connection, name: str) -> User:
-    row = connection.execute(select(t.users).where(t.users.c.name == name)).first()
+    row = connection.execute(select(tables.users).where(tables.users.c.name == name)).first()
     if row is None:
         raise ItaMedError(f'there is no user "{name}"')
     return User(row.id, row.name, row.role)
@@ -66,17 +66,19 @@ def forget(connection: Connection, user: User) -> None:
     """
     lock_user(connection, user.id)  # a sign-in of the same moment comes before, or finds nothing
     nobody = f"(deleted {user.id})"
-    for table in (t.tokens, t.identities):
+    for table in (tables.tokens, tables.identities):
         connection.execute(delete(table).where(table.c.user_id == user.id))
-    waiting = (t.jobs.c.user_id == user.id) & (t.jobs.c.state == "queued")
-    connection.execute(update(t.jobs).where(waiting).values(state="failed", message="its user left", finished=now()))
-    s = t.submissions
+    waiting = (tables.jobs.c.user_id == user.id) & (tables.jobs.c.state == "queued")
+    connection.execute(
+        update(tables.jobs).where(waiting).values(state="failed", message="its user left", finished=now())
+    )
+    s = tables.submissions
     for row in connection.execute(select(s.c.id, s.c.manifest).where(s.c.user_id == user.id)).all():
         manifest = {key: row.manifest[key] for key in KEPT if key in row.manifest}
         connection.execute(update(s).where(s.c.id == row.id).values(manifest=manifest))
-    connection.execute(update(t.audit).where(t.audit.c.subject == user.name).values(subject=nobody))
+    connection.execute(update(tables.audit).where(tables.audit.c.subject == user.name).values(subject=nobody))
     gone = {"name": nobody, "role": "submitter", "disabled": True}
-    connection.execute(update(t.users).where(t.users.c.id == user.id).values(gone))
+    connection.execute(update(tables.users).where(tables.users.c.id == user.id).values(gone))
     record(connection, None, "forget user", nobody)
 
 
@@ -99,7 +101,7 @@ def issue_token(
         "expires": now() + timedelta(days=days) if days else None,
         "provider": provider,
     }
-    connection.execute(insert(t.tokens).values(values))
+    connection.execute(insert(tables.tokens).values(values))
     record(connection, user.id, "issue token", prefix)
     return f"itamed_{prefix}_{secret}"
 
@@ -107,7 +109,9 @@ def issue_token(
 def revoke_token(connection: Connection, prefix: str) -> None:
     """Make a token useless from now on; `prefix` is the middle part of the token."""
     changed = connection.execute(
-        update(t.tokens).where((t.tokens.c.prefix == prefix) & t.tokens.c.revoked.is_(None)).values(revoked=now())
+        update(tables.tokens)
+        .where((tables.tokens.c.prefix == prefix) & tables.tokens.c.revoked.is_(None))
+        .values(revoked=now())
     )
     if changed.rowcount != 1:
         raise ItaMedError(f'there is no valid token "{prefix}"')
@@ -124,9 +128,9 @@ def authenticate(connection: Connection, token: str) -> User | None:
     if match is None:
         return None
     found = connection.execute(
-        select(t.tokens, t.users.c.name, t.users.c.role, t.users.c.disabled)
-        .join(t.users, t.users.c.id == t.tokens.c.user_id)
-        .where(t.tokens.c.prefix == match[1])
+        select(tables.tokens, tables.users.c.name, tables.users.c.role, tables.users.c.disabled)
+        .join(tables.users, tables.users.c.id == tables.tokens.c.user_id)
+        .where(tables.tokens.c.prefix == match[1])
     ).first()
     right = _verified(found.hash if found else NOBODY, match[2])
     if found is None or not right or found.disabled or found.revoked is not None or _past(found.expires):

@@ -10,10 +10,9 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ita_med import BENCHMARK_VERSION, __version__, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import queue, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import queue, store, tables
 from ita_med.leaderboard.answers import Problem
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.queue import Job
@@ -21,6 +20,7 @@ from ita_med.leaderboard.ranking import Ranking, Row
 from ita_med.leaderboard.submission import printable
 from ita_med.tasks.report import reference
 from ita_med.tasks.report.reference import Reference
+from ita_med.version import BENCHMARK_VERSION, __version__
 
 MANIFEST_KEYS = ("command", "dtype", "versions", "hardware", "started", "run", "prompts_sha256", "chat_template_sha256")
 """What of a manifest is shown, beside the claim: what one needs to repeat the run."""
@@ -112,9 +112,9 @@ def health(state: Board) -> Response:
 def metrics(state: Board) -> Response:
     """Counters in Prometheus' text format."""
     with state.engine.begin() as connection:
-        on_board = select(func.count()).select_from(t.submissions).where(t.submissions.c.withdrawn.is_(None))
+        on_board = select(func.count()).select_from(tables.submissions).where(tables.submissions.c.withdrawn.is_(None))
         submissions = connection.execute(on_board).scalar_one()
-        by_state = connection.execute(select(t.jobs.c.state, func.count()).group_by(t.jobs.c.state)).all()
+        by_state = connection.execute(select(tables.jobs.c.state, func.count()).group_by(tables.jobs.c.state)).all()
     lines = ["# TYPE itamed_submissions gauge", f"itamed_submissions {submissions}", "# TYPE itamed_jobs gauge"]
     lines += [f'itamed_jobs{{state="{name}"}} {n}' for name, n in sorted(map(tuple, by_state))]
     text = "\n".join([*lines, *state.counters.lines()]) + "\n"

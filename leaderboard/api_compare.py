@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ita_med import BENCHMARK_VERSION
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import documents, drawing, figures
 from ita_med.leaderboard.answers import Problem
@@ -18,6 +17,7 @@ from ita_med.leaderboard.api import Board, Part, Scale, Version, problems, ranki
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.comparing import Compared, compare
 from ita_med.leaderboard.documents import DocumentsCompared
+from ita_med.version import BENCHMARK_VERSION
 
 router = APIRouter()
 TaskName = Annotated[str, Query(pattern=r"^[a-z0-9_]{1,80}$", description="A task of the benchmark.")]

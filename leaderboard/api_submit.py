@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from ita_med.dataset_builders.jsonl import loads
+from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import accounts, queue, store, uploads
 from ita_med.leaderboard.accounts import User

@@ -15,11 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
-from ita_med import __version__, sources
+from ita_med import sources
 from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem, log
 from ita_med.leaderboard.limits import RateLimit, Settings
 from ita_med.leaderboard.ranking import Board
 from ita_med.leaderboard.uploads import Checkers
+from ita_med.version import __version__
 
 
 @dataclass

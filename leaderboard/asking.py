@@ -6,7 +6,7 @@ import asyncio
 from functools import cache
 from typing import Any
 
-from ita_med.dataset_builders.jsonl import loads
+from ita_med.dataset_builders.formats.json_lines import loads
 
 SECONDS = 10.0
 MOST_BYTES = 2**20

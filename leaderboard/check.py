@@ -12,8 +12,8 @@ from functools import lru_cache
 from ita_med import sources
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.submission import MAX_PROBLEMS, Submission, parse, printable
-from ita_med.tasks import predictions
-from ita_med.tasks.benchmark import Answer, Scores, TaskData, load
+from ita_med.tasks.benchmark import predictions
+from ita_med.tasks.benchmark.task_data import Answer, Scores, TaskData, load
 
 MAX_LINE_BYTES = 2**20
 

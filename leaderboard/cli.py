@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ita_med.dataset_builders.cli import Json, Mirror
+from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.ranking import fingerprint, table
@@ -16,6 +16,7 @@ from ita_med.tasks.report.rows import Row
 from ita_med.tasks.report.tables import Report
 from ita_med.tasks.scoring.comparison import TaskCounts
 from ita_med.tasks.scoring.metrics import Array
+from ita_med.version import BENCHMARK_VERSION
 
 MOST = 6
 """Fifteen pairs; the permutation tests of more take too long for a page."""

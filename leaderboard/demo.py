@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from sqlalchemy import Connection, Engine
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import catalogue, sources
 from ita_med.catalogue import Task
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import accounts, store
@@ -24,7 +24,8 @@ from ita_med.leaderboard.check import check, gold
 from ita_med.leaderboard.submission import Claim, read_folder
 from ita_med.tasks.baselines import KINDS
 from ita_med.tasks.baselines.predict import predict
-from ita_med.tasks.benchmark import FAMILY_MODULES, Scores
+from ita_med.tasks.benchmark.task_data import FAMILY_MODULES, Scores
+from ita_med.version import BENCHMARK_VERSION
 
 USER = "demo"
 SYSTEMS = {

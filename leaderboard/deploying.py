@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ita_med import __version__, upload
+from ita_med import upload
 from ita_med.errors import ItaMedError
 from ita_med.upload import Change, one_line, patiently
+from ita_med.version import __version__
 
 FOLDER = Path(__file__).parent / "deploy"
 MOUNT = "/data"

@@ -16,13 +16,14 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.ranking import fingerprint, headline
 from ita_med.leaderboard.submission import printable
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
 from ita_med.tasks.scoring.metrics import Array, ratio
+from ita_med.version import BENCHMARK_VERSION
 
 MOST = 50
 CLOSED_STEP = 10

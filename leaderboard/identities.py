@@ -12,8 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, store, tables
 from ita_med.leaderboard.accounts import User
 
 TOKEN_DAYS = 90
@@ -40,14 +39,16 @@ def sign_in(connection: Connection, person: Person, provider: str, label: str) -
     store.lock_user(connection, user.id)  # of two sign-ins at once, one token stays
     if _known(connection, person) is None:
         raise Disabled  # forgotten a moment ago
-    mine = (t.tokens.c.user_id == user.id) & t.tokens.c.provider.is_not(None) & t.tokens.c.revoked.is_(None)
-    connection.execute(update(t.tokens).where(mine).values(revoked=store.now()))
+    mine = (
+        (tables.tokens.c.user_id == user.id) & tables.tokens.c.provider.is_not(None) & tables.tokens.c.revoked.is_(None)
+    )
+    connection.execute(update(tables.tokens).where(mine).values(revoked=store.now()))
     store.record(connection, user.id, "sign in", user.name, provider)
     return user, accounts.issue_token(connection, user, label, TOKEN_DAYS, provider)
 
 
 def _known(connection: Connection, person: Person) -> User | None:
-    i, u = t.identities, t.users
+    i, u = tables.identities, tables.users
     row = connection.execute(
         select(u).join(i, i.c.user_id == u.c.id).where(i.c.issuer == person.issuer, i.c.subject == person.subject)
     ).first()
@@ -63,7 +64,7 @@ def _new(connection: Connection, person: Person) -> User:
     try:
         with connection.begin_nested():
             user = _named(connection, person.name)
-            connection.execute(insert(t.identities).values(user_id=user.id, **values))
+            connection.execute(insert(tables.identities).values(user_id=user.id, **values))
             return user
     except IntegrityError:  # PostgreSQL: another sign-in of the same person was first
         user_there = _known(connection, person)
@@ -75,7 +76,10 @@ def _new(connection: Connection, person: Person) -> User:
 def _named(connection: Connection, wanted: str) -> User:
     """A new submitter, called as they are called elsewhere where that is free."""
     for name in _names(wanted):
-        if connection.scalar(select(t.users.c.id).where(func.lower(t.users.c.name) == name.lower())) is not None:
+        if (
+            connection.scalar(select(tables.users.c.id).where(func.lower(tables.users.c.name) == name.lower()))
+            is not None
+        ):
             continue  # nor a name that differs from another one's only by its capitals
         try:
             return accounts.add_user(connection, name)

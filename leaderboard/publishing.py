@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Engine, select
 
-from ita_med import BENCHMARK_VERSION, __version__, catalogue, upload
+from ita_med import catalogue, upload
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import store, tables
 from ita_med.leaderboard.ranking import Board, Ranking
 from ita_med.leaderboard.store import Entry
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 from ita_med.upload import Change
+from ita_med.version import BENCHMARK_VERSION, __version__
 
 SCHEMA_VERSION = "0.3.0"
 SAMPLE = "-sample"
@@ -68,7 +68,7 @@ def publish(
 
 def _documents(connection: Connection) -> dict[tuple[int, str], int]:
     """(submission, task) -> documents, the units of the bootstrap."""
-    r = t.results
+    r = tables.results
     rows = connection.execute(select(r.c.submission_id, r.c.task, r.c.clusters))
     return {(row.submission_id, row.task): row.clusters for row in rows}
 

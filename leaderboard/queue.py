@@ -22,13 +22,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ita_med import BENCHMARK_VERSION
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import store, tables
 from ita_med.leaderboard.accounts import User
 from ita_med.leaderboard.check import Checked, check
 from ita_med.leaderboard.submission import read_folder
+from ita_med.version import BENCHMARK_VERSION
 
 ATTEMPTS = 3
 SILENT_SECONDS = 120.0
@@ -81,13 +80,13 @@ def enqueue(
     known = _known(connection, key)
     if known is not None and known.state != "failed":
         return known.id, False
-    mine = (t.jobs.c.user_id == user.id) & (t.jobs.c.state == "queued")
-    waiting = connection.execute(select(func.count()).select_from(t.jobs).where(mine)).scalar_one()
+    mine = (tables.jobs.c.user_id == user.id) & (tables.jobs.c.state == "queued")
+    waiting = connection.execute(select(func.count()).select_from(tables.jobs).where(mine)).scalar_one()
     if not user.maintainer and waiting >= most:
         raise ItaMedError(f"{waiting} of your models are waiting already; {most} may")
     if known is not None:
         again = {"state": "queued", "attempts": 0, "message": "", "finished": None, "worker": None, "heartbeat": None}
-        connection.execute(update(t.jobs).where(t.jobs.c.id == known.id).values(again))
+        connection.execute(update(tables.jobs).where(tables.jobs.c.id == known.id).values(again))
         number = known.id
     else:
         values = {
@@ -97,7 +96,7 @@ def enqueue(
         }  # fmt: skip
         try:
             with connection.begin_nested():
-                number = connection.execute(insert(t.jobs).values(values).returning(t.jobs.c.id)).scalar_one()
+                number = connection.execute(insert(tables.jobs).values(values).returning(tables.jobs.c.id)).scalar_one()
         except IntegrityError:  # PostgreSQL: another user was first
             return _known(connection, key).id, False
     store.record(connection, user.id, "queue", f"job {number}", model)
@@ -106,12 +105,14 @@ def enqueue(
 
 def _known(connection: Connection, key: str) -> Any:
     """The job with a key, its row locked, or None."""
-    return connection.execute(select(t.jobs.c.id, t.jobs.c.state).where(t.jobs.c.key == key).with_for_update()).first()
+    return connection.execute(
+        select(tables.jobs.c.id, tables.jobs.c.state).where(tables.jobs.c.key == key).with_for_update()
+    ).first()
 
 
 def jobs(connection: Connection, most: int = 200) -> list[Job]:
     """Running and waiting jobs in the order of the queue, then the newest finished ones."""
-    j = t.jobs
+    j = tables.jobs
     order = {"running": 0, "queued": 1}
     open_rows = connection.execute(select(j).where(j.c.state.in_(order)).order_by(j.c.id)).all()
     closed = connection.execute(select(j).where(j.c.state.not_in(order)).order_by(j.c.id.desc()).limit(most)).all()
@@ -132,7 +133,7 @@ def _job(row: Any, position: int | None = None) -> Job:
 
 def requeue(connection: Connection, silent: float = SILENT_SECONDS) -> int:
     """Jobs whose worker fell silent go back into the queue, or fail after too many attempts; how many there were."""
-    j = t.jobs
+    j = tables.jobs
     lost = (j.c.state == "running") & (j.c.heartbeat < store.now() - timedelta(seconds=silent))
     gone = {"state": "failed", "finished": store.now(), "message": f"given up after {ATTEMPTS} attempts"}
     ended = connection.execute(update(j).where(lost & (j.c.attempts >= ATTEMPTS)).values(gone))
@@ -143,7 +144,7 @@ def requeue(connection: Connection, silent: float = SILENT_SECONDS) -> int:
 
 def claim(connection: Connection, worker: str) -> Job | None:
     """The next job, now running by this worker; None where nothing waits. For a `store.writing` transaction."""
-    j = t.jobs
+    j = tables.jobs
     waiting = select(j).where((j.c.state == "queued") & (j.c.benchmark_version == BENCHMARK_VERSION))
     row = connection.execute(waiting.order_by(j.c.id).limit(1).with_for_update(skip_locked=True)).first()
     if row is None:
@@ -168,7 +169,7 @@ def fail(connection: Connection, job: Job, worker: str, message: str) -> None:
 
 
 def _mine(connection: Connection, job: Job, worker: str, values: dict[str, Any]) -> None:
-    j = t.jobs
+    j = tables.jobs
     mine = (j.c.id == job.id) & (j.c.worker == worker) & (j.c.state == "running") & (j.c.attempts == job.attempts)
     if connection.execute(update(j).where(mine).values(values)).rowcount != 1:
         raise NotYours(f"job {job.id} was given to another worker")
@@ -215,7 +216,7 @@ def work(
         elif not checked.accepted or checked.submission is None:
             fail(connection, job, worker, checked.problems[0])
         else:
-            owner = connection.execute(select(t.jobs.c.user_id).where(t.jobs.c.id == job.id)).scalar_one()
+            owner = connection.execute(select(tables.jobs.c.user_id).where(tables.jobs.c.id == job.id)).scalar_one()
             number, _ = store.add_submission(connection, owner, checked.submission, checked.scores, "reproduced")
             finish(connection, job, worker, number)
     return job

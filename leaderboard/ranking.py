@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Engine
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.store import Entry
-from ita_med.tasks.benchmark import FAMILY_MODULES
+from ita_med.tasks.benchmark.task_data import FAMILY_MODULES
 from ita_med.tasks.report.rows import COLUMNS, PARTS, families_of, in_part, means
-from ita_med.tasks.scoring import comparison as c
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
+from ita_med.version import BENCHMARK_VERSION
 
 SCALES = ("raw", "normalised")
 FLOOR = "random"
@@ -99,11 +99,11 @@ def headline(task: str, counts: Array) -> Array:
     return parts
 
 
-def table(task: str, fingerprint: str, counts: Sequence[Array]) -> c.TaskCounts:
+def table(task: str, fingerprint: str, counts: Sequence[Array]) -> comparison.TaskCounts:
     """Counts of several systems on one task. Tasks over the same files and as many documents share the documents."""
     stacked = np.stack([headline(task, one) for one in counts])
     name = f"{catalogue.task(task).dataset}/{fingerprint}/{stacked.shape[1]}"
-    return c.TaskCounts(task, tuple(f"{name}/{n}" for n in range(stacked.shape[1])), stacked)
+    return comparison.TaskCounts(task, tuple(f"{name}/{n}" for n in range(stacked.shape[1])), stacked)
 
 
 def fingerprint(entry: Entry, task: str) -> str:
@@ -126,7 +126,7 @@ def tie_groups(scores: Array, resampled: Array, alpha: float = ALPHA) -> tuple[l
     groups: list[int] = []
     anchor = -1
     for n in order:
-        if anchor < 0 or float(s.bootstrap_p(resampled[:, anchor] - resampled[:, n])) < alpha:
+        if anchor < 0 or float(statistics.bootstrap_p(resampled[:, anchor] - resampled[:, n])) < alpha:
             anchor = n
             groups.append(groups[-1] + 1 if groups else 1)
         else:
@@ -249,7 +249,7 @@ class Board:
                 continue
             with self.engine.begin() as connection:
                 counts = store.counts(connection, task, ids)
-            drawn = c.resampled([table(task, data[task], [counts[n] for n in ids])])[0]
+            drawn = comparison.resampled([table(task, data[task], [counts[n] for n in ids])])[0]
             for k, n in enumerate(ids):
                 self._resampled[n, task] = drawn[:, k].copy()
 
@@ -319,7 +319,7 @@ class _View:
 
     def mean(self, system: int, tasks: list[str]) -> Array:
         """Resampled mean of family means (resamples), in points."""
-        weights = c.mean_weights(families_of(tasks))
+        weights = comparison.mean_weights(families_of(tasks))
         drawn = [np.asarray(weights[t] * self._scaled(self.resampled[system, t], t)) for t in tasks]
         return 100 * np.sum(np.stack(drawn), axis=0)
 
@@ -329,7 +329,7 @@ class _View:
             return []
         drawn = np.stack([self.mean(row.id, self.tasks) for row in rows], axis=1)
         order, groups = tie_groups(np.array([row.avg for row in rows]), drawn)
-        ranks = s.rank_intervals(drawn)
+        ranks = statistics.rank_intervals(drawn)
         for place, (n, group) in enumerate(zip(order, groups, strict=True)):
             rows[n].group = group
             rows[n].anchor = place == 0 or groups[place - 1] != group
@@ -338,7 +338,7 @@ class _View:
 
 
 def _interval(values: Array) -> Interval:
-    low, high = s.interval(values)
+    low, high = statistics.interval(values)
     return round(float(low), 3), round(float(high), 3)
 
 

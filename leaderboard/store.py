@@ -16,12 +16,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
-from ita_med import BENCHMARK_VERSION
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import tables
 from ita_med.leaderboard.submission import Claim, Submission
-from ita_med.tasks.benchmark import Scores
+from ita_med.tasks.benchmark.task_data import Scores
 from ita_med.tasks.scoring.metrics import Array, cluster_sums
+from ita_med.version import BENCHMARK_VERSION
 
 BUSY_SECONDS = 30
 
@@ -125,7 +125,7 @@ def writing(engine: Engine) -> AbstractContextManager[Connection]:
 
 def lock_user(connection: Connection, user_id: int) -> None:
     """What a user may still do is counted and used up by one transaction at a time."""
-    connection.execute(select(t.users.c.id).where(t.users.c.id == user_id).with_for_update())
+    connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
 
 
 def now() -> datetime:
@@ -153,7 +153,7 @@ def add_submission(
     connection: Connection, user_id: int, submission: Submission, scored: list[Scores], provenance: str = "re-scored"
 ) -> tuple[int, bool]:
     """Keep a checked submission and its scores; (its id, False) if the very same one is there already."""
-    known = connection.scalar(select(t.submissions.c.id).where(t.submissions.c.key == submission.key))
+    known = connection.scalar(select(tables.submissions.c.id).where(tables.submissions.c.key == submission.key))
     if known is not None:
         return known, False
     stamp = now()
@@ -170,13 +170,17 @@ def add_submission(
     }
     try:
         with connection.begin_nested():
-            inserted = connection.execute(insert(t.submissions).values(row).returning(t.submissions.c.id)).scalar_one()
+            inserted = connection.execute(
+                insert(tables.submissions).values(row).returning(tables.submissions.c.id)
+            ).scalar_one()
     except IntegrityError:  # PostgreSQL: another writer was first
         return connection.execute(
-            select(t.submissions.c.id).where(t.submissions.c.key == submission.key)
+            select(tables.submissions.c.id).where(tables.submissions.c.key == submission.key)
         ).scalar_one(), False
-    connection.execute(insert(t.results), [_result(inserted, s, submission.predictions[s.task]) for s in scored])
-    connection.execute(insert(t.uploads).values(user_id=user_id, day=stamp.date().isoformat(), submission_id=inserted))
+    connection.execute(insert(tables.results), [_result(inserted, s, submission.predictions[s.task]) for s in scored])
+    connection.execute(
+        insert(tables.uploads).values(user_id=user_id, day=stamp.date().isoformat(), submission_id=inserted)
+    )
     record(connection, user_id, "submit", f"submission {inserted}", submission.claim.model)
     return inserted, True
 
@@ -199,7 +203,7 @@ def _result(submission_id: int, scores: Scores, predictions: bytes) -> dict[str,
 
 def entries(connection: Connection, *, synthetic: bool = False, version: str = BENCHMARK_VERSION) -> list[Entry]:
     """All rows of one version of the benchmark, oldest first; real and synthetic data never stand side by side."""
-    s, r, u = t.submissions, t.results, t.users
+    s, r, u = tables.submissions, tables.results, tables.users
     wanted = (s.c.benchmark_version == version) & (s.c.synthetic == synthetic) & s.c.withdrawn.is_(None)
     found = {}
     for row in connection.execute(select(s, u.c.name.label("user")).join(u).where(wanted).order_by(s.c.id)):
@@ -219,7 +223,7 @@ def entries(connection: Connection, *, synthetic: bool = False, version: str = B
 
 def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
     """The versions of the benchmark that have rows, oldest first."""
-    s = t.submissions
+    s = tables.submissions
     rows = connection.execute(
         select(s.c.benchmark_version, func.min(s.c.id))
         .where((s.c.synthetic == synthetic) & s.c.withdrawn.is_(None))
@@ -230,21 +234,21 @@ def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
 
 def documents(connection: Connection, data: Mapping[str, str]) -> dict[str, int]:
     """Documents (or patients) of each task in the gold data with these fingerprints, as they were counted."""
-    r = t.results
+    r = tables.results
     rows = connection.execute(select(r.c.task, r.c.data, func.max(r.c.clusters)).group_by(r.c.task, r.c.data))
     return {task: number for task, place, number in rows if place.partition(":")[2] == data.get(task)}
 
 
 def withdrawn(connection: Connection, submission_id: int, *, synthetic: bool = False) -> str:
     """The day on which a submission was taken off the board; empty if it was not."""
-    s = t.submissions
+    s = tables.submissions
     moment = connection.scalar(select(s.c.withdrawn).where((s.c.id == submission_id) & (s.c.synthetic == synthetic)))
     return moment.date().isoformat() if moment else ""
 
 
 def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:
     """Submission id -> sums of counts (clusters, columns) of a task; equal row orders for equal data."""
-    r = t.results
+    r = tables.results
     chosen = select(r.c.submission_id, r.c.counts, r.c.clusters, r.c.columns).where(
         (r.c.task == task) & r.c.submission_id.in_(ids)
     )
@@ -256,15 +260,15 @@ def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array
 
 def stamp_of(connection: Connection) -> str:
     """Changes whenever what the board shows may change; caches and ETags are made of it."""
-    s = t.submissions
-    forgotten = select(func.count()).select_from(t.users).where(t.users.c.disabled).scalar_subquery()
+    s = tables.submissions
+    forgotten = select(func.count()).select_from(tables.users).where(tables.users.c.disabled).scalar_subquery()
     row = connection.execute(select(func.count(), func.max(s.c.id), func.count(s.c.withdrawn), forgotten)).one()
     return "-".join(str(value or 0) for value in row)
 
 
 def withdraw(connection: Connection, user_id: int, submission_id: int) -> None:
     """Take a submission off the board; its row and predictions stay, for the record."""
-    s = t.submissions
+    s = tables.submissions
     changed = connection.execute(
         update(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None)).values(withdrawn=now())
     )
@@ -275,18 +279,20 @@ def withdraw(connection: Connection, user_id: int, submission_id: int) -> None:
 
 def uploads_today(connection: Connection, user_id: int) -> int:
     """Accepted submissions of a user since midnight UTC: what the quota counts."""
-    mine = (t.uploads.c.user_id == user_id) & (t.uploads.c.day == now().date().isoformat())
-    return connection.execute(select(func.count()).select_from(t.uploads).where(mine)).scalar_one()
+    mine = (tables.uploads.c.user_id == user_id) & (tables.uploads.c.day == now().date().isoformat())
+    return connection.execute(select(func.count()).select_from(tables.uploads).where(mine)).scalar_one()
 
 
 def record(connection: Connection, user_id: int | None, action: str, subject: str, detail: str = "") -> None:
     """A line of the audit log: who did what to what; never an address, a token or a gold answer."""
     connection.execute(
-        insert(t.audit).values(created=now(), user_id=user_id, action=action, subject=subject, detail=detail[:1000])
+        insert(tables.audit).values(
+            created=now(), user_id=user_id, action=action, subject=subject, detail=detail[:1000]
+        )
     )
 
 
 def submission(connection: Connection, submission_id: int) -> Any:
     """The row of a submission on the board (user_id, manifest, key, …), or None."""
-    s = t.submissions
+    s = tables.submissions
     return connection.execute(select(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None))).first()

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ita_med import BENCHMARK_VERSION, catalogue
-from ita_med.dataset_builders.jsonl import loads
+from ita_med import catalogue
+from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import ItaMedError
-from ita_med.tasks.declared import MODEL_TYPES
+from ita_med.tasks.benchmark.model_facts import MODEL_TYPES
+from ita_med.version import BENCHMARK_VERSION
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_FILES = 64

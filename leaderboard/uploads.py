@@ -22,8 +22,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import store, tables
 from ita_med.leaderboard.accounts import User
 from ita_med.leaderboard.check import Checked, check, gold
 from ita_med.leaderboard.submission import MAX_FILES, read_zip
@@ -205,7 +204,7 @@ def keep(
 ) -> tuple[int, bool]:
     """(id, whether it is new) of a checked submission; a duplicate needs no quota. Within `store.writing`."""
     assert checked.submission is not None
-    known = connection.scalar(select(t.submissions.c.id).where(t.submissions.c.key == checked.submission.key))
+    known = connection.scalar(select(tables.submissions.c.id).where(tables.submissions.c.key == checked.submission.key))
     if known is not None:
         return known, False
     store.lock_user(connection, user.id)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ita_med import catalogue
-from ita_med.dataset_builders.cli import Json, Mirror
+from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
 app = typer.Typer(help="Tasks: list them, show a prompt.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def show(
 ) -> None:
     """Print a task's prompt for one document, and the right answer."""
     from ita_med.errors import ItaMedError
-    from ita_med.tasks.benchmark import load
+    from ita_med.tasks.benchmark.task_data import load
 
     data = load(task, mirror)
     if not 0 <= number < len(data.examples) or not 0 <= shots <= len(data.shots):
@@ -88,14 +88,14 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate a model on tasks and write a submission folder; after a stop, the same command goes on."""
-    from ita_med.tasks import declared
     from ita_med.tasks import report as reports
-    from ita_med.tasks.evaluate import Run
-    from ita_med.tasks.evaluate import evaluate as run_model
+    from ita_med.tasks.benchmark import model_facts
+    from ita_med.tasks.evaluation.evaluate import Run
+    from ita_med.tasks.evaluation.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)
     run.constrained = "verbatim" if verbatim else "schema" if constrained else ""
-    stated = declared.stated(declare or [])
+    stated = model_facts.stated(declare or [])
     wanted = [name.strip() for name in tasks.split(",") if name.strip()]
     results = run_model(run, wanted, out, mirror, keep_raw=keep_raw, declare=stated)
     if json:
@@ -119,7 +119,7 @@ def score(
 ) -> None:
     """Score predictions from scratch: no model, no lm-eval."""
     from ita_med.errors import ItaMedError
-    from ita_med.tasks import predictions as reader
+    from ita_med.tasks.benchmark import predictions as reader
 
     if (run is None) == (task is None or predictions is None):
         raise ItaMedError("give a submission folder, or --task TASK --predictions FILE")
@@ -143,7 +143,8 @@ def score(
 
 def _as_results(scored: dict[str, Any]) -> dict[str, Any]:
     """All tasks of a folder, in the form of results.json."""
-    from ita_med import BENCHMARK_VERSION, sources
+    from ita_med import sources
+    from ita_med.version import BENCHMARK_VERSION
 
     synthetic = any(scores["data"] == sources.EMBEDDED for scores in scored.values())
     return {"benchmark_version": BENCHMARK_VERSION, "synthetic": synthetic, "limited": False, "tasks": scored}

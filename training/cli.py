@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ita_med.dataset_builders.cli import Json, Mirror
 from ita_med.errors import ItaMedError
+from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:
@@ -197,13 +197,13 @@ def predict(
     json: Json = False,
 ) -> None:
     """Answer tasks with a run of encoders: the submission folder that ita-med eval writes."""
-    from ita_med.tasks import declared
     from ita_med.tasks import report as reports
+    from ita_med.tasks.benchmark import model_facts
     from ita_med.training.encoders.predict import predict as answer
 
     results = answer(
         run, out, [name.strip() for name in tasks.split(",") if name.strip()], mirror, limit=limit,
-        batch_size=batch_size, device=device, declare=declared.stated(declare or []),
+        batch_size=batch_size, device=device, declare=model_facts.stated(declare or []),
     )  # fmt: skip
     if json:
         print_json(results)

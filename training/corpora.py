@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ita_med.dataset_builders.corpora.pipeline import inputs
-from ita_med.dataset_builders.corpora.pipeline.run import read_report
+from ita_med.dataset_builders.corpus_pipeline import inputs
+from ita_med.dataset_builders.corpus_pipeline.run import read_report
 from ita_med.errors import DataError, ItaMedError
 from ita_med.training import replay
 from ita_med.training.recipe import Recipe

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ita_med.dataset_builders import leakage
 from ita_med.dataset_builders.leakage import CONTAINED, SEQUENCE, Hashes, Index, Texts
 from ita_med.schema import Example
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
 
 MAX_DOCUMENTS, MAX_SHARE = 10, 0.1
 KINDS = ("exact", "shared", "document")

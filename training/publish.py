@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ita_med import __version__, upload
+from ita_med import upload
 from ita_med.errors import ItaMedError
-from ita_med.tasks.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
 from ita_med.training import card, results, runs, terms
 from ita_med.training.sft import ADAPTER_CONFIG
+from ita_med.version import __version__
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 SETTINGS = (ADAPTER_CONFIG, "config.json", "generation_config.json", "part.json")

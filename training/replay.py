@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ita_med.dataset_builders.corpora.pipeline import inputs
+from ita_med.dataset_builders.corpus_pipeline import inputs
 
 
 @dataclass

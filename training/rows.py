@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ita_med.schema import Example
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
 
 Row = dict[str, Any]
 

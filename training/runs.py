@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ita_med import BENCHMARK_VERSION, __version__
 from ita_med.dataset_builders.licences import hub_id
 from ita_med.errors import ItaMedError
-from ita_med.tasks.manifest import command, hardware
+from ita_med.tasks.evaluation.manifest import command, hardware
 from ita_med.training.recipe import Recipe
+from ita_med.version import BENCHMARK_VERSION, __version__
 
 if TYPE_CHECKING:
     from ita_med.training.sft import Result

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.leaderboard import drawing, figures
 from ita_med.leaderboard.comparing import MOST, Compared, TaskDifference
 from ita_med.leaderboard.documents import DocumentsCompared
@@ -18,6 +18,7 @@ from ita_med.leaderboard.ranking import Row
 from ita_med.leaderboard.written import p_value
 from ita_med.tasks.report.rows import PARTS
 from ita_med.tasks.scoring.statistics import stars
+from ita_med.version import BENCHMARK_VERSION
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import QueryParams
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.leaderboard.ranking import SCALES, Row
 from ita_med.leaderboard.submission import MODEL_TYPES
 from ita_med.tasks.report.rows import COLUMNS, PARTS
+from ita_med.version import BENCHMARK_VERSION
 
 SIZES = (200, 500, 1000, 2000, 4000, 8000, 16000, 40000)
 """Millions of parameters that the form offers; an address may hold any number."""

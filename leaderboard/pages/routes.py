@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import api, api_compare, queue, store
 from ita_med.leaderboard.answers import Problem
@@ -35,6 +35,7 @@ from ita_med.leaderboard.pages import (
 from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of, missing
 from ita_med.leaderboard.ranking import Ranking
 from ita_med.tasks.report import reference
+from ita_med.version import BENCHMARK_VERSION
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parent / "static"

@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ita_med import BENCHMARK_VERSION, __version__
 from ita_med.leaderboard import written
 from ita_med.leaderboard.pages import words_en, words_it
 from ita_med.leaderboard.written import NONE
 from ita_med.tasks.report.rows import COLUMNS
+from ita_med.version import BENCHMARK_VERSION, __version__
 
 WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
 FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ita_med.schema import Example, RelationExample, SpanExample
-from ita_med.tasks.benchmark import Answer
-from ita_med.tasks.scoring.counts import Located
+from ita_med.tasks.benchmark.task_data import Answer
+from ita_med.tasks.scoring.matching import Located
 
 MIN_SHARE = 0.5
 _WORD = re.compile(r"\w+|[^\w\s]")

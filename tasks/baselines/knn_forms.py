@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-from ita_med.dataset_builders.e3c.forms import AGE_BANDS, AGE_ITEM, PRESENCE
+from ita_med.dataset_builders.datasets.e3c.forms import AGE_BANDS, AGE_ITEM, PRESENCE
 from ita_med.schema import UNKNOWN_VALUES, FormExample, Item
 from ita_med.tasks.baselines import gazetteer
 from ita_med.tasks.baselines.gazetteer import Gazetteer
 from ita_med.tasks.baselines.majority import most_frequent
 from ita_med.tasks.baselines.similar import nearest
-from ita_med.tasks.benchmark import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import Answer, TaskData
 
 MIN_COSINE = 0.3  # below it an empty form does better (leave-one-out over the training notes of the synthetic sample)
 EXAM, PRESENT = "esame: ", "presenza di: "

@@ -15,9 +15,9 @@ from lm_eval.api.registry import register_model
 from tqdm import tqdm
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks import harness
 from ita_med.tasks.baselines.predict import Answers, check_kind, predict
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark import lm_eval_hooks
+from ita_med.tasks.benchmark.task_data import TaskData
 
 PASSED_TO_ALL_MODELS = {"batch_size", "max_batch_size", "device"}
 
@@ -41,7 +41,7 @@ class Baseline(LM):
         """The answer to a document of `harness.documents`, as text."""
         if not {"id", "task", "data"} <= doc.keys():
             raise ItaMedError('the model "baseline" answers the tasks of ita_med only')
-        task, data = doc["task"], harness.of(doc)
+        task, data = doc["task"], lm_eval_hooks.of(doc)
         if task not in self._answers or self._answers[task][0] is not data:
             self._answers[task] = data, predict(self.kind, data, seed=self.seed)
         data, answers = self._answers[task]

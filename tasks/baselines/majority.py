@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ita_med.schema import LETTERS, ChoiceExample, RelationExample, SpanExample
 from ita_med.tasks.baselines import gazetteer, lines
-from ita_med.tasks.benchmark import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import Answer, TaskData
 
 T = TypeVar("T", bound=Hashable)
 

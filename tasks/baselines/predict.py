@@ -8,7 +8,7 @@ from dataclasses import replace
 from ita_med.errors import ItaMedError
 from ita_med.schema import UNKNOWN, ChoiceExample, Example, FormExample, RelationExample, SpanExample
 from ita_med.tasks.baselines import KINDS, chance, knn, knn_forms, knn_relations, majority
-from ita_med.tasks.benchmark import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import Answer, TaskData
 
 Answers = dict[str, Answer]
 MAJORITY: dict[str, Callable[[TaskData], Answers]] = {

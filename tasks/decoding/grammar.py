@@ -12,9 +12,9 @@ from typing import Any
 
 from ita_med.errors import ItaMedError
 from ita_med.schema import Example, RelationExample, SpanExample
-from ita_med.tasks.benchmark import TaskData
-from ita_med.tasks.json_schema import Schema
-from ita_med.tasks.scoring.counts import fold
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.json_schema import Schema
+from ita_med.tasks.scoring.matching import fold
 
 Constraint = dict[str, Any] | str
 """A JSON schema, or a Lark grammar of llguidance."""

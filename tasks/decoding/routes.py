@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks import harness
+from ita_med.tasks.benchmark import lm_eval_hooks
 from ita_med.tasks.decoding import grammar
 from ita_med.tasks.decoding.grammar import Constraint
 
@@ -38,7 +38,7 @@ def of_model(model: str) -> str:
 
 def constraint_of(doc: dict[str, Any], kind: str = "schema") -> Constraint:
     """What the answer to a document of `harness.documents` may be."""
-    data = harness.of(doc)
+    data = lm_eval_hooks.of(doc)
     return grammar.constraint(data, data.by_id[doc["id"]], kind)
 
 

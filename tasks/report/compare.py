@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import predictions
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import predictions
+from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.report.rows import PARTS, Row, families_of, fingerprint, means
-from ita_med.tasks.scoring import comparison as c
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
+from ita_med.version import BENCHMARK_VERSION
 
 Interval = tuple[float, float]
 
@@ -88,20 +88,20 @@ def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Compar
 
 
 def compare_counts(
-    rows: list[Row], tables: list[c.TaskCounts], baseline: int, found: Comparison | None = None
+    rows: list[Row], tables: list[comparison.TaskCounts], baseline: int, found: Comparison | None = None
 ) -> Comparison:
     """Test all pairs on counts that are at hand: rows and tables are in the same order of systems."""
     found = found or Comparison()
     for part in PARTS:
         found.pairs[part] = _pairs(rows, part)
     if tables:
-        resampled = 100 * c.resampled(tables)
+        resampled = 100 * comparison.resampled(tables)
         _intervals(rows, tables, resampled, found)
         _tests(rows, tables, resampled, baseline, found)
     return found
 
 
-def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[c.TaskCounts]:
+def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[comparison.TaskCounts]:
     """Counts of every task whose gold data are at hand."""
     from rich.console import Console
     from rich.progress import track
@@ -136,7 +136,7 @@ def _gold(rows: list[Row], task: str, mirror: str | None) -> TaskData:
     return data
 
 
-def _counts(rows: list[Row], data: TaskData, found: Comparison) -> c.TaskCounts:
+def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.TaskCounts:
     """Counts of all runs on one task; their scores are put into the rows."""
     task = data.task.id
     answers = {
@@ -150,7 +150,7 @@ def _counts(rows: list[Row], data: TaskData, found: Comparison) -> c.TaskCounts:
     for n, given in answers.items():
         counts = np.array([data.count(e, given.get(e.id)) for e in data.examples], dtype=float)
         systems[n] = data.headline(counts)
-    table = c.task_counts(task, data.task.dataset, data.clusters, systems)
+    table = comparison.task_counts(task, data.task.dataset, data.clusters, systems)
     for n in answers:
         score, stored = 100 * float(table.scores[n]), rows[n].scores[task]
         if abs(score - stored) > 1e-6:
@@ -186,15 +186,15 @@ def _pairs(rows: list[Row], part: str) -> list[Pair]:
             gaps = np.array([x[task] - y[task] for task in shared])
             difference = average(means({t: x[t] for t in shared})) - average(means({t: y[t] for t in shared}))
             alone = sorted(x.keys() ^ y.keys())
-            wins, losses = int((gaps > s.ROUNDING).sum()), int((gaps < -s.ROUNDING).sum())
-            p = s.wilcoxon(gaps, np.zeros(len(gaps)))
+            wins, losses = int((gaps > statistics.ROUNDING).sum()), int((gaps < -statistics.ROUNDING).sum())
+            p = statistics.wilcoxon(gaps, np.zeros(len(gaps)))
             pairs.append(Pair(i, j, shared, alone, difference, wins, len(gaps) - wins - losses, losses, p))
-    for pair, p in zip(pairs, s.holm([pair.wilcoxon for pair in pairs]), strict=True):
+    for pair, p in zip(pairs, statistics.holm([pair.wilcoxon for pair in pairs]), strict=True):
         pair.wilcoxon_holm = float(p)
     return pairs
 
 
-def _intervals(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, found: Comparison) -> None:
+def _intervals(rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, found: Comparison) -> None:
     """Intervals of tasks, AVG and family means; resampled: (tasks, resamples, runs), in points."""
     place = {table.task: n for n, table in enumerate(tables)}
     alone = {table.task for table in tables if len(table.documents) < 2}
@@ -202,9 +202,9 @@ def _intervals(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, fo
     def mean(n: int, tasks: Sequence[str]) -> Interval | None:
         if not tasks or not set(tasks) <= place.keys() or set(tasks) <= alone:
             return None
-        weights = c.mean_weights(families_of(list(tasks)))
+        weights = comparison.mean_weights(families_of(list(tasks)))
         drawn = resampled[[place[task] for task in weights], :, n]
-        low, high = s.interval(np.tensordot(list(weights.values()), drawn, axes=1))
+        low, high = statistics.interval(np.tensordot(list(weights.values()), drawn, axes=1))
         return float(low), float(high)
 
     for n, row in enumerate(rows):
@@ -216,7 +216,9 @@ def _intervals(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, fo
         found.intervals |= {(n, name): x for name, tasks in wanted.items() if (x := mean(n, tasks))}
 
 
-def _tests(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, baseline: int, found: Comparison) -> None:
+def _tests(
+    rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, baseline: int, found: Comparison
+) -> None:
     """Fill in the tests of all pairs whose shared tasks all have gold data, and those of single tasks."""
     place = {table.task: n for n, table in enumerate(tables)}
     indices = [(i, j) for j in range(len(rows)) for i in range(j)]
@@ -229,18 +231,20 @@ def _tests(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, baseli
             if set(pair.tasks) <= place.keys():
                 where = indices.index((pair.first, pair.second))
                 tested.append((part, pair, k, where))
-                for task, weight in c.mean_weights(families_of(pair.tasks)).items():
+                for task, weight in comparison.mean_weights(families_of(pair.tasks)).items():
                     weights[k, where, place[task]] = weight
-    by_task, by_part = c.permutation_tests(tables, indices, weights)
+    by_task, by_part = comparison.permutation_tests(tables, indices, weights)
     for _, pair, k, where in tested:
         drawn = np.tensordot(weights[k, where], resampled[:, :, pair.first] - resampled[:, :, pair.second], axes=1)
         pair.p = float(by_part[k, where])
         if max(len(tables[place[task]].documents) for task in pair.tasks) > 1:
-            pair.low, pair.high = (float(x) for x in s.interval(drawn))
-            pair.p_bootstrap = float(s.bootstrap_p(drawn))
+            pair.low, pair.high = (float(x) for x in statistics.interval(drawn))
+            pair.p_bootstrap = float(statistics.bootstrap_p(drawn))
     for part in PARTS:
         pairs = [pair for p, pair, _, _ in tested if p == part]
-        for pair, corrected in zip(pairs, s.holm([pair.p for pair in pairs if pair.p is not None]), strict=True):
+        for pair, corrected in zip(
+            pairs, statistics.holm([pair.p for pair in pairs if pair.p is not None]), strict=True
+        ):
             pair.p_holm = float(corrected)
     cells = {
         (i + j - baseline, task): by_task[place[task], k]
@@ -249,8 +253,8 @@ def _tests(rows: list[Row], tables: list[c.TaskCounts], resampled: Array, baseli
         for task in place
         if task in rows[i].scores and task in rows[j].scores
     }
-    found.task_p = dict(zip(cells, map(float, s.holm(list(cells.values()))), strict=True))
+    found.task_p = dict(zip(cells, map(float, statistics.holm(list(cells.values()))), strict=True))
     for row, task in cells:
         if len(tables[place[task]].documents) > 1:
-            low, high = s.interval(resampled[place[task], :, row] - resampled[place[task], :, baseline])
+            low, high = statistics.interval(resampled[place[task], :, row] - resampled[place[task], :, baseline])
             found.task_delta[row, task] = float(low), float(high)

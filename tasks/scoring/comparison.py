@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, bootstrap_weights, cluster_sums
 
 
@@ -34,7 +34,7 @@ class TaskCounts:
 
     @property
     def scores(self) -> Array:
-        return s.ratio(self.counts.sum(1))
+        return statistics.ratio(self.counts.sum(1))
 
 
 def task_counts(task: str, dataset: str, clusters: Sequence[str], systems: Sequence[Array | None]) -> TaskCounts:
@@ -56,7 +56,10 @@ def mean_weights(families: Mapping[str, str]) -> dict[str, float]:
 def resampled(tables: Sequence[TaskCounts], resamples: int = RESAMPLES, seed: int = SEED) -> Array:
     """Bootstrap scores (tasks, resamples, systems)."""
     return np.stack(
-        [s.bootstrap_scores(t.counts, bootstrap_weights(len(t.documents), resamples, (seed, t.seed))) for t in tables]
+        [
+            statistics.bootstrap_scores(t.counts, bootstrap_weights(len(t.documents), resamples, (seed, t.seed)))
+            for t in tables
+        ]
     )
 
 
@@ -64,7 +67,7 @@ def permutation_tests(
     tables: Sequence[TaskCounts],
     pairs: Sequence[tuple[int, int]],
     weights: Array,
-    resamples: int = s.PERMUTATIONS,
+    resamples: int = statistics.PERMUTATIONS,
     seed: int = SEED,
 ) -> tuple[Array, Array]:
     """Two-sided p-values of each task (tasks, pairs), and of weighted sums of the tasks' scores (sums, pairs).
@@ -73,21 +76,21 @@ def permutation_tests(
     """
     groups = list({t.documents: t for t in tables}.values())
     place = {t.documents: n for n, t in enumerate(groups)}
-    drawn = s.swaps([len(t.documents) for t in groups], resamples, [(seed, t.seed) for t in groups])
+    drawn = statistics.swaps([len(t.documents) for t in groups], resamples, [(seed, t.seed) for t in groups])
     observed = np.zeros(weights.shape[:2])
     permuted = np.zeros((drawn.resamples, *weights.shape[:2]))
     by_task = np.ones((len(tables), len(pairs)))
     first, second = [i for i, _ in pairs], [j for _, j in pairs]
     for n, table in enumerate(tables):
-        differences = s.permuted_differences(table.counts, pairs, drawn, place[table.documents])
+        differences = statistics.permuted_differences(table.counts, pairs, drawn, place[table.documents])
         actual = table.scores[first] - table.scores[second]
         for k, weight in enumerate(weights[:, :, n]):
             if weight.any():
                 observed[k] += weight * actual
                 permuted[:, k] += weight * differences
         alone, exact = differences, drawn.exact
-        if len(tables) > 1 and 2 ** len(table.documents) <= s.EXACT:
-            own = s.swaps([len(table.documents)])
-            alone, exact = s.permuted_differences(table.counts, pairs, own), True
-        by_task[n] = s.permutation_p(alone, actual, exact)
-    return by_task, s.permutation_p(permuted, observed, drawn.exact)
+        if len(tables) > 1 and 2 ** len(table.documents) <= statistics.EXACT:
+            own = statistics.swaps([len(table.documents)])
+            alone, exact = statistics.permuted_differences(table.counts, pairs, own), True
+        by_task[n] = statistics.permutation_p(alone, actual, exact)
+    return by_task, statistics.permutation_p(permuted, observed, drawn.exact)

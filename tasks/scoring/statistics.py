@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ita_med.tasks.scoring import metrics as m
+from ita_med.tasks.scoring import metrics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, Metric, bootstrap_weights
 
 PERMUTATIONS = 9_999
@@ -32,7 +32,7 @@ CHUNK = 2_000_000
 
 def ratio(parts: Array) -> Array:
     """Numerator / denominator (…, 2); 1 where there was nothing to find and nothing was found."""
-    return np.nan_to_num(m.ratio(parts), nan=1.0)
+    return np.nan_to_num(metrics.ratio(parts), nan=1.0)
 
 
 # --- bootstrap

@@ -103,15 +103,8 @@ def test_ready_task_can_be_built(task: catalogue.Task) -> None:
 
 
 def test_ready_datasets_have_builders_and_the_others_have_none() -> None:
-    room = Path(build.__file__).parent
-    folders = {path.parent for pattern in ("*/sample", "corpora/*/sample") for path in room.glob(pattern)}
+    folders = {path.parent for path in (Path(build.__file__).parent / "datasets").glob("*/sample")}
     assert folders == {build.folder(entry.id) for entry in catalogue.datasets() if entry.has_builder}
-
-
-def test_pure_corpora_lie_in_a_folder_of_their_own() -> None:
-    assert build.folder("biobert_italian").parent.name == "corpora"
-    assert build.folder("e3c").parent.name == "dataset_builders"
-    assert "layer3" in build.builder("e3c").CONFIGS
 
 
 @pytest.mark.parametrize("name", [entry.id for entry in catalogue.datasets() if entry.status == "planned"])

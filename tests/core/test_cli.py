@@ -44,7 +44,7 @@ def test_every_help_works(args: list[str]) -> None:
 
 def test_version() -> None:
     ran = run("--version")
-    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, f"ita-med {ita_med.__version__}", "")
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, f"ita-med {ita_med.version.__version__}", "")
 
 
 def test_data_list_json_holds_the_whole_catalogue() -> None:

@@ -55,7 +55,7 @@ def modules(folder: str) -> list[str]:
 
 def test_the_scan_sees_every_way_to_import() -> None:
     source = """
-import ita_med.tasks.spans
+import ita_med.tasks.families.spans
 from ita_med import tasks, errors
 from ita_med.training.x import y
 def f():
@@ -103,7 +103,7 @@ def test_the_command_starts_without_heavy_packages() -> None:
 
 
 def test_scoring_needs_numpy_only() -> None:
-    assert loaded("import ita_med.tasks.scoring.counts") == set()
+    assert loaded("import ita_med.tasks.scoring.matching") == set()
     assert loaded("import ita_med.tasks.scoring.metrics") <= {"numpy"}
 
 

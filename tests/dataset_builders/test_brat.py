@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ita_med.dataset_builders import brat
+from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
 from ita_med.report import Report, SplitReport
 

@@ -11,7 +11,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from ita_med import catalogue
-from ita_med.dataset_builders import build, cards, licences, overlaps, provenance
+from ita_med.dataset_builders import build, build_record, cards, known_overlaps, licences
 
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
 HUB_LICENCES = {
@@ -38,7 +38,7 @@ def test_card_without_data(name: str) -> None:
     for fact in (entry.licence.replace("|", "/"), entry.access, entry.origin, entry.homepage, entry.citation):
         assert fact in text
     assert text.count("```bibtex") == 2
-    assert (cards.NOT_SEEN in text) == (provenance.expected(name) is None)
+    assert (cards.NOT_SEEN in text) == (build_record.expected(name) is None)
     assert "\n\n\n" not in text
 
 
@@ -99,7 +99,7 @@ def test_builders_speak_of_personal_data() -> None:
 
 def test_known_overlaps_name_datasets_of_the_catalogue() -> None:
     known = {entry.id for entry in catalogue.datasets()}
-    assert {name for group, _ in overlaps.KNOWN for name in group} <= known
+    assert {name for group, _ in known_overlaps.KNOWN for name in group} <= known
     assert "casimedicos_arg" in cards.card("medexpqa").split("## Leakage")[1]
 
 

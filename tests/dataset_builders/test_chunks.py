@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ita_med.dataset_builders import build, documents
-from ita_med.dataset_builders.seen import Seen
+from ita_med.dataset_builders import build
+from ita_med.dataset_builders.formats import text_chunks
+from ita_med.dataset_builders.formats.seen_texts import Seen
 from ita_med.errors import DataError
 from ita_med.report import Report
 from ita_med.schema import Example, Span, SpanExample, TextExample
@@ -135,9 +136,9 @@ def test_chunks_lose_nothing_and_count_everything(texts: list[str], size: int) -
     report = Report()
     given_ = [TextExample(f"d{n}", content, "prova", "CC0") for n, content in enumerate(texts)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(documents, "CHUNK_DOCUMENTS", size)
-        patch.setattr(documents, "CHUNK_CHARACTERS", 100)
-        groups = [group for _, _, group in documents.chunks("a", iter(given_), report)]
+        patch.setattr(text_chunks, "CHUNK_DOCUMENTS", size)
+        patch.setattr(text_chunks, "CHUNK_CHARACTERS", 100)
+        groups = [group for _, _, group in text_chunks.chunks("a", iter(given_), report)]
     kept = [document for document in given_ if document.text.strip()]
     assert [document for group in groups for document in group] == kept
     assert all(groups) or (len(groups), kept) == (1, [])
@@ -152,7 +153,7 @@ def test_chunks_lose_nothing_and_count_everything(texts: list[str], size: int) -
 
 def test_licences_are_counted_one_by_one() -> None:
     report = Report()
-    list(documents.chunks("a", [text(1, licence="CC0"), text(2, licence="CC BY 4.0"), text(3)], report))
+    list(text_chunks.chunks("a", [text(1, licence="CC0"), text(2, licence="CC BY 4.0"), text(3)], report))
     assert report.warnings == {"licence: CC0": 2, "licence: CC BY 4.0": 1}
 
 

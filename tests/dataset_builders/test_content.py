@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from ita_med.dataset_builders import build, iob
-from ita_med.dataset_builders.e3c import forms
-from ita_med.dataset_builders.e3c.xmi import Document, Mention
+from ita_med.dataset_builders import build
+from ita_med.dataset_builders.datasets.e3c import forms
+from ita_med.dataset_builders.datasets.e3c.xmi import Document, Mention
+from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.report import Report, SplitReport
 from ita_med.schema import UNKNOWN_VALUES, ChoiceExample, FormExample, RelationExample, SpanExample

@@ -19,9 +19,9 @@ from openpyxl import load_workbook
 
 from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
-from ita_med.dataset_builders.corpora import cp_data
-from ita_med.dataset_builders.corpora.medical_wikipedia.categories import categories, is_medical
-from ita_med.dataset_builders.corpora.medical_wikipedia.wikitext import plain_text
+from ita_med.dataset_builders.datasets import cp_data
+from ita_med.dataset_builders.datasets.medical_wikipedia.categories import categories, is_medical
+from ita_med.dataset_builders.datasets.medical_wikipedia.wikitext import plain_text
 from ita_med.errors import DataError, SourceError
 from ita_med.report import Report
 from ita_med.schema import TextExample
@@ -504,7 +504,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str, path: str) -> None:
 
 
 def test_a_spreadsheet_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ita_med.dataset_builders.corpora import aifa_rcp
+    from ita_med.dataset_builders.datasets import aifa_rcp
 
     monkeypatch.setattr(aifa_rcp, "MAX_FILE_BYTES", 1000)
     with pytest.raises(DataError, match=r"^aifa_rcp: FINAL_UPDATED_XLSX\.xlsx would unpack to more than 1,000 bytes"):

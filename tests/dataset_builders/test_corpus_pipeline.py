@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ita_med.dataset_builders import build as builders
-from ita_med.dataset_builders.corpora.pipeline import (
+from ita_med.dataset_builders.corpus_pipeline import (
     clean,
     decontaminate,
     exact,
@@ -40,7 +40,7 @@ from ita_med.dataset_builders.corpora.pipeline import (
     steps,
     words,
 )
-from ita_med.dataset_builders.corpora.pipeline import recipe as r
+from ita_med.dataset_builders.corpus_pipeline import recipe as r
 from ita_med.errors import DataError, ItaMedError
 
 Command = Callable[..., Any]

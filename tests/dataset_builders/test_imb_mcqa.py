@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ita_med.dataset_builders import build, imb_mcqa
+from ita_med.dataset_builders import build
+from ita_med.dataset_builders.datasets import imb_mcqa
 from ita_med.errors import DataError
 from ita_med.report import Report
 from ita_med.schema import ChoiceExample

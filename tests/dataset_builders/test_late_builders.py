@@ -21,9 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ita_med import catalogue
-from ita_med.dataset_builders import build, e3c_projected, ecream, itamed, psynit
-from ita_med.dataset_builders.dyspnea_crf.items import MEASURED, OPTIONS
-from ita_med.dataset_builders.ecream import items as ecream_items
+from ita_med.dataset_builders import build
+from ita_med.dataset_builders.datasets import e3c_projected, ecream, itamed, psynit
+from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTIONS
+from ita_med.dataset_builders.datasets.ecream import items as ecream_items
 from ita_med.errors import DataError, SourceError
 from ita_med.report import Report, SplitReport
 from ita_med.schema import ChoiceExample, Example, FormExample, RelationExample, SpanExample, TextExample

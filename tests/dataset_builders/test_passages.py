@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ita_med.dataset_builders.passages import passages
+from ita_med.dataset_builders.formats.passages import passages
 from ita_med.schema import Span, SpanExample, validate
 
 WORDS = st.sampled_from(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ita_med import catalogue, checksums
-from ita_med.dataset_builders import build, mirror, pin, provenance, verify
+from ita_med.dataset_builders import build, build_record, mirror, pin, verify
 
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
 PINNED = ["abstrct", "casimedicos_arg", "dyspnea_crf", "e3c", "med_ita"]
@@ -27,22 +27,24 @@ def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(build.folder(name) / "sample", tmp_path / "mirror" / name)
         (beside / name).mkdir(parents=True)
         pin.pin(name, str(tmp_path / "mirror"), beside / name)
-    monkeypatch.setattr(provenance, "folder", lambda name: beside / name)
+    monkeypatch.setattr(build_record, "folder", lambda name: beside / name)
     return tmp_path / "mirror"
 
 
 @pytest.mark.parametrize("name", PINNED)
 def test_expected_counts_are_of_the_builders_version(name: str) -> None:
-    expected = provenance.expected(name)
+    expected = build_record.expected(name)
     assert expected is not None
     assert expected["version"] == build.builder(name).VERSION
     assert set(expected["configs"]) <= set(build.builder(name).CONFIGS)
     assert "synthetic_sample" not in expected["warnings"]
-    assert provenance.pinned(name)
+    assert build_record.pinned(name)
 
 
 def test_pinned_counts_and_checksums_come_together() -> None:
-    assert [name for name in READY if provenance.expected(name)] == [name for name in READY if provenance.pinned(name)]
+    assert [name for name in READY if build_record.expected(name)] == [
+        name for name in READY if build_record.pinned(name)
+    ]
 
 
 def test_all_is_well(command: Any, pinned: Path) -> None:
@@ -88,7 +90,7 @@ def test_a_missing_or_broken_file_is_named(command: Any, pinned: Path) -> None:
 
 
 def test_counts_of_an_older_builder_are_not_compared(pinned: Path) -> None:
-    path = provenance.folder("abstrct") / provenance.COUNTS_FILE
+    path = build_record.folder("abstrct") / build_record.COUNTS_FILE
     path.write_text(path.read_text("utf-8").replace('"1.0.0"', '"0.9.0"'), "utf-8")
     verdict = verify.raw("abstrct", str(pinned))
     assert verdict.problems == [

@@ -15,12 +15,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine
 
-from ita_med.leaderboard import accounts, demo, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, demo, store, tables
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import read_folder
-from ita_med.tasks.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
 from tests.leaderboard.postgres import binaries, cluster
 from tests.leaderboard.provider import Idp, serving_idp
 
@@ -85,7 +84,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, empty_board: bytes) -
     """An empty board: SQLite (board.sqlite in tmp_path), or PostgreSQL where the module asks for both."""
     if getattr(request, "param", "sqlite") == "postgresql":
         opened = create_engine(store.address(request.getfixturevalue("postgres")))
-        names = ", ".join(table.name for table in t.metadata.sorted_tables)
+        names = ", ".join(table.name for table in tables.metadata.sorted_tables)
         with opened.begin() as connection:
             connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
         opened.dispose()

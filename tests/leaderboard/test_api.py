@@ -22,8 +22,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine, func, select
 
 from ita_med import catalogue
-from ita_med.leaderboard import accounts, api, api_compare, demo, store, uploads
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, api, api_compare, demo, store, tables, uploads
 from ita_med.leaderboard.check import gold
 from ita_med.leaderboard.comparing import Compared
 from ita_med.leaderboard.documents import DocumentsCompared
@@ -65,7 +64,7 @@ def submit(client: Any, files: Files, headers: dict[str, str], route: str = "sub
     return client.post(f"/api/v1/{route}", content=zipped(files), headers=ZIP | headers)
 
 
-def rows(engine: Engine, table: Any = t.submissions) -> int:
+def rows(engine: Engine, table: Any = tables.submissions) -> int:
     with engine.begin() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
@@ -119,7 +118,7 @@ def test_a_dry_run_keeps_nothing(client: TestClient, engine: Engine, files: File
     answer = submit(client, files, signed, "check")
     assert answer.status_code == 200
     assert set(answer.json()["scores"]) == set(TASKS)
-    assert rows(engine) == rows(engine, t.uploads) == 0
+    assert rows(engine) == rows(engine, tables.uploads) == 0
 
 
 def test_what_is_wrong_is_told_line_by_line_and_costs_no_quota(
@@ -137,7 +136,7 @@ def test_what_is_wrong_is_told_line_by_line_and_costs_no_quota(
     assert submit(client, files, signed).status_code == 200, "a duplicate needs no quota"
     refused = submit(client, change_manifest(files, revision="2"), signed)
     assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
-    assert rows(engine) == rows(engine, t.uploads) == 1
+    assert rows(engine) == rows(engine, tables.uploads) == 1
 
 
 def test_concurrent_duplicates_are_one_row(engine: Engine, files: Files, signed: dict[str, str]) -> None:
@@ -323,7 +322,7 @@ def test_forged_tokens_open_nothing(client: TestClient, engine: Engine, files: F
         assert answer.status_code == 401, (route, answer.text)
         assert answer.headers["www-authenticate"] == "Bearer"
     assert client.post("/api/v1/check", cookies={"session": "admin", "token": "x"}).status_code == 401
-    assert rows(engine, t.audit) == 0
+    assert rows(engine, tables.audit) == 0
 
 
 INJECTIONS = [
@@ -457,7 +456,7 @@ def test_a_body_is_cut_off_while_it_streams(client: TestClient, signed: dict[str
 def test_hostile_jobs_are_refused(client: TestClient, engine: Engine, signed: dict[str, str], content: bytes) -> None:
     answer = client.post("/api/v1/queue", content=content, headers=signed)
     assert answer.status_code == 422, answer.text
-    assert rows(engine, t.jobs) == 0
+    assert rows(engine, tables.jobs) == 0
 
 
 def test_a_job_is_queued_once(client: TestClient, signed: dict[str, str]) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ita_med import __version__
 from ita_med.leaderboard import accounts, deploying, store
+from ita_med.version import __version__
 from tests.leaderboard.postgres import free_port
 
 from ..hub import Client

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import accounts, backup, identities, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, backup, identities, store, tables
 from ita_med.leaderboard.identities import Person, fitting
 from tests.leaderboard.conftest import BOTH, Files, zipped
 from tests.leaderboard.provider import Idp
@@ -34,7 +33,7 @@ def user_of(engine: Engine, token: str) -> accounts.User | None:
 
 def kept(engine: Engine) -> list[str]:
     with engine.begin() as connection:
-        return [str(row) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+        return [str(row) for table in tables.metadata.sorted_tables for row in connection.execute(select(table))]
 
 
 @pytest.mark.parametrize(("provider", "name"), [("oidc", "giulia.rossi"), ("github", "giulia")])
@@ -67,8 +66,8 @@ def test_the_second_sign_in_finds_the_account_and_ends_the_first_token(engine: E
     second = token_on(sign_in(client, idp, provider))
     assert (user_of(engine, first), user_of(engine, second), user_of(engine, given)) == (None, user, user)
     with engine.begin() as connection:
-        assert connection.scalar(select(func.count()).select_from(t.users)) == 1
-        actions = connection.execute(select(t.audit.c.action, t.audit.c.subject, t.audit.c.detail)).all()
+        assert connection.scalar(select(func.count()).select_from(tables.users)) == 1
+        actions = connection.execute(select(tables.audit.c.action, tables.audit.c.subject, tables.audit.c.detail)).all()
     assert [tuple(row) for row in actions if row.action == "sign in"] == [("sign in", user.name, provider)] * 2
 
 
@@ -91,13 +90,13 @@ def test_a_closed_account_stays_closed(engine: Engine, idp: Idp) -> None:
     client = board(engine, idp)
     sign_in(client, idp)
     with store.writing(engine) as connection:
-        connection.execute(t.users.update().values(disabled=True))
-        before = connection.scalar(select(func.count()).select_from(t.tokens))
+        connection.execute(tables.users.update().values(disabled=True))
+        before = connection.scalar(select(func.count()).select_from(tables.tokens))
     page = sign_in(client, idp)
     assert page.status_code == 403
     assert "itamed_" not in page.text
     with engine.begin() as connection:
-        assert connection.scalar(select(func.count()).select_from(t.tokens)) == before
+        assert connection.scalar(select(func.count()).select_from(tables.tokens)) == before
 
 
 def test_who_is_forgotten_leaves_no_identity_and_comes_back_as_somebody_new(engine: Engine, idp: Idp) -> None:
@@ -130,7 +129,7 @@ def test_sign_ins_of_one_moment_make_one_account_with_one_token(engine: Engine) 
     assert len({user.id for user, _ in found}) == 1
     assert sum(user_of(engine, token) is not None for _, token in found) == 1
     with engine.begin() as connection:
-        assert connection.scalar(select(func.count()).select_from(t.users)) == 1
+        assert connection.scalar(select(func.count()).select_from(tables.users)) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_a_board_from_before_sign_in_is_brought_up_to_date(
     old = store.connect(tmp_path / "old.sqlite")
     row = {"name": "giulia.rossi", "role": "submitter", "created": store.now(), "disabled": False}
     with store.writing(old) as connection:
-        connection.execute(t.users.insert().values(row))
+        connection.execute(tables.users.insert().values(row))
         connection.exec_driver_sql("INSERT INTO tokens VALUES (1, 1, 'aa', 'h', 'mine', '2026-01-01', NULL, NULL)")
     backup.backup(old, tmp_path / "copy.sqlite")
     old.dispose()
@@ -167,7 +166,7 @@ def test_a_board_from_before_sign_in_is_brought_up_to_date(
     new = store.connect(tmp_path / "new.sqlite")
     with new.begin() as connection:
         assert accounts.find_user(connection, "giulia.rossi").id == 1
-        assert connection.execute(select(t.tokens.c.label, t.tokens.c.provider)).all() == [("mine", None)]
+        assert connection.execute(select(tables.tokens.c.label, tables.tokens.c.provider)).all() == [("mine", None)]
     assert signed_in(new)[0].name == "giulia.rossi-2"
     new.dispose()
     with sqlite3.connect(tmp_path / "new.sqlite") as opened:

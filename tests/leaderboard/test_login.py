@@ -24,8 +24,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import asking, login
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import asking, login, tables
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from tests.leaderboard.conftest import LOOSE, client_of
@@ -81,7 +80,7 @@ def refused(page: Any, status: int, says: str, engine: Engine) -> None:
     assert f'{COOKIE}=""; ' in page.headers["set-cookie"]
     assert "Max-Age=0" in page.headers["set-cookie"]
     with engine.begin() as connection:
-        for table in (t.users, t.tokens, t.identities):
+        for table in (tables.users, tables.tokens, tables.identities):
             assert connection.scalar(select(func.count()).select_from(table)) == 0, table
 
 
@@ -362,7 +361,7 @@ def test_a_hostile_name_is_a_name_or_none(engine: Engine, idp: Idp, provider: st
     assert page.status_code == 200
     assert "<script>alert" not in page.text
     with engine.begin() as connection:
-        (kept,) = connection.execute(select(t.users.c.name)).scalars()
+        (kept,) = connection.execute(select(tables.users.c.name)).scalars()
     assert re.fullmatch(r"script-alert-1-script|a{40}|giulia|user", kept)
 
 

@@ -16,7 +16,7 @@ from lxml import html
 from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
-from ita_med import BENCHMARK_VERSION, catalogue
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import accounts, demo, queue, store
 from ita_med.leaderboard.app import make_app
@@ -26,6 +26,7 @@ from ita_med.leaderboard.pages.site import FAMILIES, LANGUAGES, WORDS, Site, lan
 from ita_med.leaderboard.ranking import Board, Ranking
 from ita_med.leaderboard.submission import Claim
 from ita_med.tasks.report import reference
+from ita_med.version import BENCHMARK_VERSION
 
 HOSTILE = "org/<img src=x onerror=alert(1)>\"'&amp;{{7*7}}"
 OOD = next(task.id for task in catalogue.tasks(ready=True) if task.distribution == "ood")

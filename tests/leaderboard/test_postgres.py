@@ -18,8 +18,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine, text
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, queue, store, tables
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.check import check
 from ita_med.leaderboard.limits import Settings
@@ -141,7 +140,7 @@ def test_pg_dump_and_pg_restore_keep_everything(
     subprocess.run([programs / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={empty}", file], check=True)
     restored = store.connect(empty)
     with engine.begin() as first, restored.begin() as second:
-        for table in t.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             rows = [sorted(map(repr, c.execute(table.select()))) for c in (first, second)]
             assert rows[0] == rows[1], table.name
     assert submit(restored, user, change_manifest(files, revision="2")) == (2, True)

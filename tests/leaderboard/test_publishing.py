@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from ita_med import catalogue
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, store, tables
 
 from ..hub import Client
 from ..hub_http import Fault
@@ -161,7 +160,7 @@ def test_what_is_published_holds_no_gold_no_predictions_and_no_users(
 ) -> None:
     engine = store.connect(board)
     with store.writing(engine) as connection:
-        connection.execute(t.users.update().values(name="giulia.rossi"))
+        connection.execute(tables.users.update().values(name="giulia.rossi"))
     engine.dispose()
     publish(hub_client, board)
     files = hub.read("datasets", REPO)

@@ -14,8 +14,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, queue, store, tables
 from tests.leaderboard.conftest import BOTH, url_of
 
 DATABASES = BOTH
@@ -125,7 +124,7 @@ def test_two_workers_never_get_the_same_job(engine: Engine, user: accounts.User)
 
 def silence(engine: Engine) -> int:
     with store.writing(engine) as connection:
-        connection.execute(update(t.jobs).values(heartbeat=store.now() - timedelta(hours=1)))
+        connection.execute(update(tables.jobs).values(heartbeat=store.now() - timedelta(hours=1)))
         return queue.requeue(connection)
 
 

@@ -20,7 +20,7 @@ from ita_med.leaderboard.demo import synthetic_scores
 from ita_med.leaderboard.ranking import Board, Ranking, Row, normalise, tie_groups
 from ita_med.leaderboard.submission import Claim, Submission
 from ita_med.tasks.report.rows import COLUMNS
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import statistics
 from tests.leaderboard.conftest import BOTH
 
 DATABASES = BOTH
@@ -231,10 +231,10 @@ def test_tie_groups_keep_to_their_anchor(drawn: tuple[np.ndarray, np.ndarray], r
     assert all(b - a in (0, 1) for a, b in pairwise(groups)), "contiguous and dense"
     anchors = {g: order[groups.index(g)] for g in groups}
     for n, g in zip(order, groups, strict=True):
-        separated = s.bootstrap_p(resampled[:, anchors[g]] - resampled[:, n]) < 0.05
+        separated = statistics.bootstrap_p(resampled[:, anchors[g]] - resampled[:, n]) < 0.05
         assert n == anchors[g] or not separated
         if n == anchors[g] and g > 1:
-            assert s.bootstrap_p(resampled[:, anchors[g - 1]] - resampled[:, n]) < 0.05
+            assert statistics.bootstrap_p(resampled[:, anchors[g - 1]] - resampled[:, n]) < 0.05
     shuffled = list(range(len(scores)))
     random.shuffle(shuffled)
     again, groups_again = tie_groups(scores[shuffled], resampled[:, shuffled])

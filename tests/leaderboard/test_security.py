@@ -27,9 +27,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, demo, pages, store
-from ita_med.leaderboard import submission as s
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, demo, pages, store, submission, tables
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import Claim
@@ -282,13 +280,13 @@ def many_folders() -> bytes:
 def test_more_hostile_zips_are_refused_quickly(make: Any, message: str) -> None:
     content, started = make(), time.process_time()
     with pytest.raises(ItaMedError, match=message):
-        s.read_zip(content)
+        submission.read_zip(content)
     assert time.process_time() - started < 1
 
 
 def test_a_zip_in_a_zip_is_no_manifest() -> None:
     with pytest.raises(ItaMedError, match="is not JSON"):
-        s.parse(s.read_zip(nested()))
+        submission.parse(submission.read_zip(nested()))
 
 
 # --- gold and addresses
@@ -320,12 +318,12 @@ def test_no_route_page_or_log_tells_gold_or_an_address(
         escaped = answer.text + json.dumps(answer.text, ensure_ascii=False)
         assert [text for text in texts if text in escaped] == [], answer.url
     assert [text for text in texts if text in caplog.text] == []
-    kept = " ".join(str(row) for table in t.metadata.sorted_tables for row in _rows(engine, table))
+    kept = " ".join(str(row) for table in tables.metadata.sorted_tables for row in _rows(engine, table))
     for address in ("testclient", "127.0.0.1", "50000", "python-httpx"):
         assert address not in kept
     assert signed["Authorization"].split("_", 2)[2] not in kept + caplog.text
     with engine.begin() as connection:
-        log = [(r.action, r.subject) for r in connection.execute(select(t.audit)) if r.user_id == user.id]
+        log = [(r.action, r.subject) for r in connection.execute(select(tables.audit)) if r.user_id == user.id]
     assert [action for action, _ in log] == ["add user", "issue token", "submit"]
     engine.dispose()
 
@@ -380,7 +378,7 @@ def test_connections_that_break_leave_the_board_as_it_was(engine: Engine, user: 
     with socket.create_connection(("127.0.0.1", port), timeout=20) as other:
         other.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert other.recv(100).startswith(b"HTTP/1.1 200")
-    assert rows(engine) == rows(engine, t.uploads) == 0
+    assert rows(engine) == rows(engine, tables.uploads) == 0
 
 
 # --- the OpenAPI document

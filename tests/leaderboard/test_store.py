@@ -14,8 +14,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store
-from ita_med.leaderboard import tables as t
+from ita_med.leaderboard import accounts, queue, store, tables
 from ita_med.leaderboard.check import check
 from ita_med.tasks.scoring.metrics import cluster_sums
 from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest
@@ -35,7 +34,7 @@ def test_migrations_make_the_tables_of_the_code(engine: Engine) -> None:
     from alembic.migration import MigrationContext
 
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
     store.migrate(engine)
 
 
@@ -93,7 +92,7 @@ def test_an_error_in_the_middle_leaves_nothing(engine: Engine, user: accounts.Us
     with pytest.raises(KeyError), store.writing(engine) as connection:
         store.add_submission(connection, user.id, checked.submission, broken)
     with engine.begin() as connection:
-        for table in (t.submissions, t.results, t.uploads):
+        for table in (tables.submissions, tables.results, tables.uploads):
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
@@ -142,7 +141,7 @@ def test_a_token_opens_its_account_and_nothing_like_it_does(engine: Engine, user
 def test_the_database_holds_no_token(engine: Engine, user: accounts.User) -> None:
     secret = token(engine, user).split("_", 2)[2]
     with engine.begin() as connection:
-        kept = [str(row) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+        kept = [str(row) for table in tables.metadata.sorted_tables for row in connection.execute(select(table))]
     assert any("$argon2id$" in row for row in kept)
     assert all(secret not in row for row in kept)
 
@@ -154,7 +153,7 @@ def test_revoked_expired_and_disabled_tokens_are_useless(engine: Engine, user: a
         assert accounts.authenticate(connection, revoked) is None
         assert accounts.authenticate(connection, expired) is None
         assert accounts.authenticate(connection, good) == user
-        connection.execute(t.users.update().values(disabled=True))
+        connection.execute(tables.users.update().values(disabled=True))
         assert accounts.authenticate(connection, good) is None
 
 
@@ -192,7 +191,7 @@ def test_a_remembered_token_is_still_read_anew(engine: Engine, user: accounts.Us
     good = token(engine, user)
     with store.writing(engine) as connection:
         assert accounts.authenticate(connection, good) == accounts.authenticate(connection, good) == user
-        connection.execute(t.users.update().values(role="maintainer"))
+        connection.execute(tables.users.update().values(role="maintainer"))
         assert accounts.authenticate(connection, good) == accounts.User(user.id, user.name, "maintainer")
         accounts.revoke_token(connection, good.split("_")[1])
         assert accounts.authenticate(connection, good) is None
@@ -211,7 +210,7 @@ def test_a_forgotten_user_leaves_scores_and_no_name(engine: Engine, user: accoun
     with engine.begin() as connection:
         (entry,) = store.entries(connection, synthetic=True)
         (job,) = queue.jobs(connection)
-        kept = [str(row) for table in t.metadata.sorted_tables for row in connection.execute(select(table))]
+        kept = [str(row) for table in tables.metadata.sorted_tables for row in connection.execute(select(table))]
         manifest = store.submission(connection, number).manifest
     assert (entry.id, entry.user, job.state) == (number, f"(deleted {user.id})", "failed")
     assert all("giulia" not in row for row in kept)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import submission as s
+from ita_med.leaderboard import submission
 from ita_med.leaderboard.check import check, gold
-from ita_med.tasks.evaluate import score_folder
+from ita_med.tasks.evaluation.evaluate import score_folder
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
@@ -30,7 +30,7 @@ def test_a_good_submission_is_accepted_and_scored_by_the_same_scorer(files: File
 
 @pytest.mark.parametrize("top", ["", "my-run/"])
 def test_a_zip_is_read_like_its_folder(files: Files, top: str) -> None:
-    assert s.read_zip(zipped(files, top)) == files
+    assert submission.read_zip(zipped(files, top)) == files
 
 
 def test_stated_scores_are_never_read(files: Files) -> None:
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_told_and_nothing_is_scored(
 
 def test_no_more_than_fifty_problems_are_told(files: Files) -> None:
     checked = check(lines(lambda x: [b"{"] * 10_000)(files), "embedded")
-    assert len(checked.problems) == s.MAX_PROBLEMS
+    assert len(checked.problems) == submission.MAX_PROBLEMS
 
 
 def test_problems_never_tell_a_gold_answer(files: Files) -> None:
@@ -141,13 +141,13 @@ def lying_size() -> bytes:
         (lying_size(), "zip"),
         (many(), "more than 64 files"),
         (zipped({"a": b"x"})[:-8], "no readable zip"),
-        (b"0" * (s.MAX_UPLOAD_BYTES + 1), "bytes, more than"),
+        (b"0" * (submission.MAX_UPLOAD_BYTES + 1), "bytes, more than"),
     ],
     ids=["text", "empty", "traversal", "absolute", "drive", "link", "bomb", "lying", "many", "cut", "big"],
 )
 def test_a_hostile_zip_is_refused_in_one_line(content: bytes, message: str) -> None:
     with pytest.raises(ItaMedError, match=message):
-        s.read_zip(content)
+        submission.read_zip(content)
 
 
 def test_links_and_hidden_files_of_a_folder_are_left_out(run_folder: Path, tmp_path: Path) -> None:
@@ -155,15 +155,19 @@ def test_links_and_hidden_files_of_a_folder_are_left_out(run_folder: Path, tmp_p
     (tmp_path / ".git" / "config").write_text("secret")
     (tmp_path / "manifest.json").symlink_to("/etc/passwd")
     (tmp_path / "results.json").write_text("{}")
-    assert list(s.read_folder(tmp_path)) == ["results.json"]
+    assert list(submission.read_folder(tmp_path)) == ["results.json"]
 
 
 # --- keys
 
 
 def test_the_key_depends_on_what_makes_a_submission_another_one(files: Files) -> None:
-    first = s.parse(files)
-    assert first.key == s.parse(dict(reversed(files.items()))).key == s.parse(change_manifest(files, seconds=9)).key
+    first = submission.parse(files)
+    assert (
+        first.key
+        == submission.parse(dict(reversed(files.items()))).key
+        == submission.parse(change_manifest(files, seconds=9)).key
+    )
     others = [
         change_manifest(files, model="other"),
         change_manifest(files, revision="2"),
@@ -174,7 +178,7 @@ def test_the_key_depends_on_what_makes_a_submission_another_one(files: Files) ->
         change_manifest(files, prompts_sha256={TASKS[0]: "0"}),
         files | {FIRST: files[FIRST] + b"\n"},
     ]
-    assert len({first.key, *(s.parse(other).key for other in others)}) == 9
+    assert len({first.key, *(submission.parse(other).key for other in others)}) == 9
 
 
 def test_samples_of_lm_eval_are_a_submission_too(files: Files) -> None:

@@ -22,10 +22,10 @@ from ita_med.schema import (
     Span,
     SpanExample,
 )
-from ita_med.tasks import harness
 from ita_med.tasks.baselines import KINDS, gazetteer, knn_forms, lines
 from ita_med.tasks.baselines.predict import Answers, blank, predict
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import lm_eval_hooks
+from ita_med.tasks.benchmark.task_data import TaskData, load
 
 TASKS = [task.id for task in catalogue.tasks(ready=True)]
 every_task = pytest.mark.parametrize("task", TASKS)
@@ -249,7 +249,7 @@ def evaluate(tasks: list[str], model_args: str) -> dict[str, float]:
 
     from ita_med.tasks.baselines import lm  # noqa: F401  (registers the model)
 
-    folder = Path(harness.__file__).parent / "lm_eval"
+    folder = Path(lm_eval_hooks.__file__).parent / "lm_eval"
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     found = simple_evaluate(
         model="baseline",

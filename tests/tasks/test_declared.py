@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.declared import declared, stated
-from ita_med.tasks.evaluate import Run, evaluate
-from ita_med.tasks.manifest import tokens_per_second
+from ita_med.tasks.benchmark.model_facts import declared, stated
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.manifest import tokens_per_second
 
 NOBODY = SimpleNamespace()
 

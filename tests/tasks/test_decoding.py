@@ -25,10 +25,10 @@ from lm_eval.tasks import TaskManager
 import ita_med.tasks
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import evaluate, model
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.decoding import grammar, routes
-from ita_med.tasks.json_schema import Schema, longest_answer
+from ita_med.tasks.evaluation import evaluate, model
+from ita_med.tasks.families.json_schema import Schema, longest_answer
 
 torch = pytest.importorskip("torch")
 llguidance = pytest.importorskip("llguidance")
@@ -264,7 +264,7 @@ def test_whatever_a_model_wants_its_answer_ends_in_time_and_parses(
 
 
 def test_without_a_budget_the_bounds_alone_end_an_answer(bytes_tokenizer: Any) -> None:
-    from ita_med.tasks.json_schema import array, record, string
+    from ita_med.tasks.families.json_schema import array, record, string
 
     schema = record({"a": array(string(5), 4), "b": string(3)})
     bytes_of = hf.prepare(bytes_tokenizer).decode_bytes
@@ -279,7 +279,7 @@ def test_without_a_budget_the_bounds_alone_end_an_answer(bytes_tokenizer: Any) -
 
 
 def test_rows_have_their_own_constraints_and_free_rows_are_left_alone(bytes_tokenizer: Any) -> None:
-    from ita_med.tasks.json_schema import one_of
+    from ita_med.tasks.families.json_schema import one_of
 
     processor = hf.AnswerProcessor(bytes_tokenizer, [one_of(["A"]), None, one_of(["B"])])
     size = processor.tokenizer.vocab_size + 3
@@ -307,7 +307,7 @@ def test_rows_have_their_own_constraints_and_free_rows_are_left_alone(bytes_toke
 
 
 def test_beams_and_a_second_use_are_one_line_of_error(bytes_tokenizer: Any) -> None:
-    from ita_med.tasks.json_schema import one_of
+    from ita_med.tasks.families.json_schema import one_of
 
     size = hf.prepare(bytes_tokenizer).vocab_size
     processor = hf.AnswerProcessor(bytes_tokenizer, [one_of(["A", "B"])])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ita_med.tasks import engine, requests
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.evaluation import hf_engine, prompt_requests
 
 torch = pytest.importorskip("torch")
 REAL_MODEL = os.environ.get("ITA_MED_MODEL", "")
@@ -29,24 +29,26 @@ def lm(tiny_model: Path) -> Any:
     return load(tiny_model)
 
 
-def asked(data: TaskData, lm: Any, *, chat: bool = False, shots: int = 2, tokens: int = 24) -> list[requests.Request]:
+def asked(
+    data: TaskData, lm: Any, *, chat: bool = False, shots: int = 2, tokens: int = 24
+) -> list[prompt_requests.Request]:
     """Ten documents; short answers, and stop strings that random models meet."""
-    found = requests.build(data, shots=shots, limit=10, template=lm.apply_chat_template if chat else None)
+    found = prompt_requests.build(data, shots=shots, limit=10, template=lm.apply_chat_template if chat else None)
     for request in found:
         request.kwargs.update({"max_gen_toks": tokens, "until": ["z", "\nTesto:"]})
     return found
 
 
-def by_lm_eval(lm: Any, wanted: list[requests.Request]) -> list[str]:
+def by_lm_eval(lm: Any, wanted: list[prompt_requests.Request]) -> list[str]:
     from lm_eval.api.instance import Instance
 
     instances = [Instance("generate_until", r.doc, (r.prompt, r.kwargs), 0, (r.task, 0, 1)) for r in wanted]
     return list(lm.generate_until(instances, disable_tqdm=True))
 
 
-def by_engine(lm: Any, wanted: list[requests.Request], size: int = 4, processors: Any = None) -> list[str]:
-    model, texts = engine.Engine(lm, size, processors), {}
-    for group in engine.groups(wanted, engine.tokenise(lm, [r.prompt for r in wanted]), size):
+def by_engine(lm: Any, wanted: list[prompt_requests.Request], size: int = 4, processors: Any = None) -> list[str]:
+    model, texts = hf_engine.Engine(lm, size, processors), {}
+    for group in hf_engine.groups(wanted, hf_engine.tokenise(lm, [r.prompt for r in wanted]), size):
         texts |= {r.id: text for r, text in zip(group.requests, model.generate(group), strict=True)}
     return [texts[r.id] for r in wanted]
 
@@ -93,7 +95,7 @@ def test_outputs_are_those_of_lm_eval_with_sliding_windows(tiny_model: Path, emb
     model = load(tiny_model)
     model._model = Gemma3ForCausalLM(config).eval()
     model.tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    assert engine.supports(model)
+    assert hf_engine.supports(model)
     wanted = asked(embedded[TASKS[0]], model)
     assert by_engine(model, wanted) == by_lm_eval(model, wanted)
 
@@ -101,16 +103,16 @@ def test_outputs_are_those_of_lm_eval_with_sliding_windows(tiny_model: Path, emb
 def test_the_prefix_is_computed_once_for_a_task(lm: Any, embedded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = asked(embedded[TASKS[0]], lm)
     prefixes: list[int] = []
-    keys_values = engine._keys_values
+    keys_values = hf_engine._keys_values
     monkeypatch.setattr(
-        engine, "_keys_values", lambda lm, tokens: prefixes.append(len(tokens)) or keys_values(lm, tokens)
+        hf_engine, "_keys_values", lambda lm, tokens: prefixes.append(len(tokens)) or keys_values(lm, tokens)
     )
     widths: list[int] = []
     forward = lm.model.forward
     monkeypatch.setattr(lm.model, "forward", lambda *a, **k: widths.append(k["input_ids"].shape[1]) or forward(*a, **k))
     by_engine(lm, wanted, 2)
-    tokens = engine.tokenise(lm, [r.prompt for r in wanted])
-    shared = len(engine.common_prefix(tokens))
+    tokens = hf_engine.tokenise(lm, [r.prompt for r in wanted])
+    shared = len(hf_engine.common_prefix(tokens))
     assert prefixes == [shared]
     assert shared > 100
     assert max(widths[1:]) <= max(map(len, tokens)) - shared, "a part of the prefix was computed again"
@@ -118,7 +120,7 @@ def test_the_prefix_is_computed_once_for_a_task(lm: Any, embedded: Any, monkeypa
 
 def test_a_constraint_sees_its_own_row_growing_by_one_token(lm: Any, embedded: Any) -> None:
     wanted = asked(embedded[TASKS[0]], lm, tokens=12)
-    length = {r.id: len(t) for r, t in zip(wanted, engine.tokenise(lm, [r.prompt for r in wanted]), strict=True)}
+    length = {r.id: len(t) for r, t in zip(wanted, hf_engine.tokenise(lm, [r.prompt for r in wanted]), strict=True)}
     allowed = {r.id: 300 + n for n, r in enumerate(wanted)}
 
     class Only:
@@ -144,24 +146,24 @@ def test_a_constraint_sees_its_own_row_growing_by_one_token(lm: Any, embedded: A
 def test_a_batch_too_large_for_the_memory_is_halved(lm: Any, embedded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = asked(embedded[TASKS[0]], lm)
     expected = by_engine(lm, wanted)
-    advance = engine.Engine._advance
+    advance = hf_engine.Engine._advance
 
-    def cramped(self: engine.Engine, batch: engine.Batch, *rest: Any) -> engine.Batch:
+    def cramped(self: hf_engine.Engine, batch: hf_engine.Batch, *rest: Any) -> hf_engine.Batch:
         if len(batch.rows) > 2:
             raise torch.OutOfMemoryError
         return advance(self, batch, *rest)
 
-    monkeypatch.setattr(engine.Engine, "_advance", cramped)
+    monkeypatch.setattr(hf_engine.Engine, "_advance", cramped)
     assert by_engine(lm, wanted, 16) == expected
 
 
 @given(st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=40), min_size=1, max_size=5))
 def test_the_common_prefix_is_one_of_all_and_leaves_a_token(sequences: list[list[int]]) -> None:
-    prefix = engine.common_prefix(sequences)
+    prefix = hf_engine.common_prefix(sequences)
     assert all(s[: len(prefix)] == prefix and len(s) > len(prefix) for s in sequences)
     same = [len(set(column)) == 1 for column in zip(*sequences, strict=False)]
     longer = sequences[0][: min((*[i for i, equal in enumerate(same) if not equal], min(map(len, sequences)) - 1))]
-    assert prefix == (longer if len(longer) >= engine.SHORTEST_PREFIX else [])
+    assert prefix == (longer if len(longer) >= hf_engine.SHORTEST_PREFIX else [])
 
 
 @pytest.mark.slow
@@ -169,7 +171,7 @@ def test_the_common_prefix_is_one_of_all_and_leaves_a_token(sequences: list[list
 def test_outputs_of_a_real_model_are_those_of_lm_eval(embedded: dict[str, TaskData]) -> None:
     model = load(REAL_MODEL)
     for task in TASKS:
-        wanted = requests.build(embedded[task], shots=4, limit=6)
+        wanted = prompt_requests.build(embedded[task], shots=4, limit=6)
         for request in wanted:
             request.kwargs["max_gen_toks"] = 48
         assert by_engine(model, wanted) == by_lm_eval(model, wanted)
@@ -180,7 +182,7 @@ def test_a_growing_cache_holds_what_transformers_own_holds(room: int) -> None:
     """Whether there is room for the new columns or not; what it began with is not written into."""
     from transformers import DynamicCache
 
-    from ita_med.tasks.growing import growing
+    from ita_med.tasks.evaluation.kv_cache import growing
 
     torch.manual_seed(0)
     first = [(torch.randn(2, 3, 5, 4), torch.randn(2, 3, 5, 4)) for _ in range(2)]

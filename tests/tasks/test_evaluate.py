@@ -18,10 +18,11 @@ from typer.testing import CliRunner
 from ita_med import catalogue
 from ita_med.cli import make_app
 from ita_med.errors import ItaMedError
-from ita_med.tasks import report, requests
-from ita_med.tasks.benchmark import TaskData, load
-from ita_med.tasks.evaluate import Run, evaluate, expand, score_folder
-from ita_med.tasks.json_answer import MAX_CHARACTERS
+from ita_med.tasks import report
+from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.evaluation import prompt_requests
+from ita_med.tasks.evaluation.evaluate import Run, evaluate, expand, score_folder
+from ita_med.tasks.families.json_answer import MAX_CHARACTERS
 
 runner = CliRunner()
 
@@ -150,12 +151,12 @@ def test_prompts_and_settings_are_those_that_lm_eval_makes(
     from lm_eval.tasks import TaskManager
 
     monkeypatch.setenv("ITA_MED_MIRROR", "embedded")
-    manager = TaskManager(include_path=str(requests.YAML_FOLDER), include_defaults=False)
+    manager = TaskManager(include_path=str(prompt_requests.YAML_FOLDER), include_defaults=False)
     for name, task in manager.load(["ita_med"])["tasks"].items():
         task.set_config("num_fewshot", shots)
         options = {"apply_chat_template": True, "fewshot_as_multiturn": True, "chat_template": chat} if template else {}
         task.build_all_requests(limit=3, rank=0, world_size=1, **options)
-        own = requests.build(embedded[name], shots=shots, limit=3, template=template)
+        own = prompt_requests.build(embedded[name], shots=shots, limit=3, template=template)
         assert [(r.prompt, r.kwargs, r.id) for r in own] == [(*i.args, i.doc["id"]) for i in task.instances]
 
 
@@ -163,7 +164,7 @@ def test_prompts_and_settings_are_those_that_lm_eval_makes(
     ("more", "expected"), [("", "26 Jul 2024 False"), (",enable_thinking=True", "26 Jul 2024 True")]
 )
 def test_chat_templates_are_pinned(tiny_model: Path, more: str, expected: str) -> None:
-    from ita_med.tasks import model
+    from ita_med.tasks.evaluation import model
 
     lm = model.load("hf", f"pretrained={tiny_model}{more},think_end_token=x", batch_size="auto", device="cpu", seed=0)
     lm.tokenizer.chat_template = "{{ date_string }} {{ enable_thinking }}"
@@ -176,7 +177,7 @@ def test_16_bit_numbers_that_the_cpu_is_slow_with_are_named(
 ) -> None:
     import torch
 
-    from ita_med.tasks import model
+    from ita_med.tasks.evaluation import model
 
     def load(dtype: str) -> str:
         model.load("hf", f"pretrained={tiny_model},dtype={dtype}", batch_size="1", device="cpu", seed=0)
@@ -277,7 +278,7 @@ def test_prompts_that_do_not_fit_are_counted_and_wrong(
     tmp_path: Path, embedded: dict[str, TaskData], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = embedded["ita_med_qa_med_ita"]
-    lengths = sorted(len(r.prompt.split()) for r in requests.build(data, shots=2))
+    lengths = sorted(len(r.prompt.split()) for r in prompt_requests.build(data, shots=2))
     Short.max_length = 24 + lengths[len(lengths) // 2]
     long = sum(n > lengths[len(lengths) // 2] for n in lengths)
     assert 0 < long < len(lengths)
@@ -292,7 +293,7 @@ def test_prompts_that_do_not_fit_are_counted_and_wrong(
 
 
 def test_equal_requests_are_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ita_med.tasks import evaluate as module
+    from ita_med.tasks.evaluation import evaluate as module
 
     data = load("qa_med_ita", "embedded")
     data.examples[1].question, data.examples[1].options = data.examples[0].question, data.examples[0].options
@@ -370,7 +371,7 @@ def test_a_remote_server_is_asked_each_question_once(server: str, more: str, tmp
     given = f"model=some/model,base_url={server},tokenizer_backend=None,tokenized_requests=False,{more}"
     results = evaluate(Run("local-completions", given, 1, batch_size="1"), ["qa_med_ita"], tmp_path / "run", "embedded")
     data = load("qa_med_ita", "embedded")
-    wanted = [r.prompt for r in requests.build(data, shots=1)]
+    wanted = [r.prompt for r in prompt_requests.build(data, shots=1)]
     got = [
         p
         for body in Completions.asked

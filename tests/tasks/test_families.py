@@ -13,8 +13,8 @@ import pytest
 
 from ita_med import catalogue
 from ita_med.schema import ChoiceExample, Example, FormExample, Item, Span, SpanExample
-from ita_med.tasks.benchmark import TaskData, load
-from ita_med.tasks.scoring import metrics as m
+from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.scoring import metrics
 
 READY = [task.id for task in catalogue.tasks(ready=True)]
 REAL = [
@@ -39,7 +39,7 @@ def some(data: TaskData) -> Example:
 def one(data: TaskData, example: Example, raw: str) -> dict[str, float]:
     """The metrics of a single output."""
     counts = np.array([data.count(example, data.parse(raw, example))], dtype=float)
-    return m.evaluate(data.metrics, counts, ["e"], resamples=2)[0]
+    return metrics.evaluate(data.metrics, counts, ["e"], resamples=2)[0]
 
 
 def fields(data: TaskData) -> tuple[str, Any]:

@@ -19,8 +19,8 @@ import ita_med.tasks
 from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
-from ita_med.tasks import harness
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import lm_eval_hooks
+from ita_med.tasks.benchmark.task_data import TaskData, load
 
 FOLDER = Path(str(ita_med.tasks.__file__)).parent / "lm_eval"
 READY = [task.id for task in catalogue.tasks(ready=True)]
@@ -338,10 +338,10 @@ def test_with_nothing_configured_the_sample_is_used_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv(sources.MIRROR_VARIABLE)
-    monkeypatch.setattr(harness, "_loaded", {})
+    monkeypatch.setattr(lm_eval_hooks, "_loaded", {})
     assert sources.nothing_real()
     with caplog.at_level(logging.WARNING, logger="ita_med"):
-        docs = harness.documents("ita_med_qa_med_ita")["test"]
+        docs = lm_eval_hooks.documents("ita_med_qa_med_ita")["test"]
     assert {data.partition(":")[0] for data in docs["data"]} == {"embedded"}
     assert "SYNTHETIC SAMPLE" in caplog.text
     assert load("qa_med_ita").source == "embedded"
@@ -350,11 +350,11 @@ def test_with_nothing_configured_the_sample_is_used_with_a_warning(
 def test_a_synthetic_run_after_a_real_one_warns_too(
     other_mirror: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(harness, "_loaded", {})
+    monkeypatch.setattr(lm_eval_hooks, "_loaded", {})
     with caplog.at_level(logging.WARNING, logger="ita_med"):
-        harness.documents("ita_med_qa_med_ita", other_mirror)
+        lm_eval_hooks.documents("ita_med_qa_med_ita", other_mirror)
         assert "SYNTHETIC" not in caplog.text
-        harness.documents("ita_med_crf_e3c", sources.EMBEDDED)
+        lm_eval_hooks.documents("ita_med_crf_e3c", sources.EMBEDDED)
     assert "SYNTHETIC SAMPLE" in caplog.text
 
 
@@ -365,7 +365,7 @@ def test_an_empty_mirror_is_one_line_of_error_and_never_the_sample(
 ) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv(sources.MIRROR_VARIABLE, str(tmp_path / folder))
-    for attempt in (lambda: load(name), lambda: harness.documents(name), lambda: manager().load([name])):
+    for attempt in (lambda: load(name), lambda: lm_eval_hooks.documents(name), lambda: manager().load([name])):
         with pytest.raises(ItaMedError) as error:
             attempt()
         assert "\n" not in str(error.value)

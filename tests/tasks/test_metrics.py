@@ -18,9 +18,8 @@ from sklearn.metrics import f1_score as sklearn_f1
 
 from ita_med import catalogue
 from ita_med.schema import ChoiceExample, Example, FormExample, Item, Relation, RelationExample, Span, SpanExample
-from ita_med.tasks.benchmark import TaskData
-from ita_med.tasks.scoring import counts as c
-from ita_med.tasks.scoring import metrics as m
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.scoring import matching, metrics
 
 TASKS = {
     "ner": "ner_e3c_all",
@@ -51,7 +50,7 @@ def task_data(family: str, examples: list[Example]) -> TaskData:
 def values(data: TaskData, answers: Answers) -> dict[str, float]:
     """The metrics without a thorough bootstrap."""
     counts = np.array([data.count(e, answers.get(e.id)) for e in data.examples], dtype=float)
-    return m.evaluate(data.metrics, counts, data.clusters, resamples=2)[0]
+    return metrics.evaluate(data.metrics, counts, data.clusters, resamples=2)[0]
 
 
 def rises(before: dict[str, float], after: dict[str, float]) -> set[str]:
@@ -308,7 +307,7 @@ def iob(draw: st.DrawFn) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def spans_of(tags: list[str], text: str) -> list[Span]:
-    starts = [match.start() for match in c._WORD.finditer(text)]
+    starts = [match.start() for match in matching._WORD.finditer(text)]
     found: list[Span] = []
     for start, tag in zip(starts, tags, strict=True):
         end = start + len(text[start:].split(" ")[0])
@@ -356,65 +355,65 @@ def test_token_f1_equals_scikit_learns_micro_f1_over_labelled_tokens(tags: tuple
 def test_official_form_f1_equals_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     gold, predicted = [g for g, _ in pairs], [p for _, p in pairs]
     peer = sklearn_f1(gold, predicted, average="macro", zero_division=0)
-    assert m.official_form_f1(gold, predicted) == pytest.approx(float(peer))
+    assert metrics.official_form_f1(gold, predicted) == pytest.approx(float(peer))
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=5))
 def test_f1_is_the_harmonic_mean_and_macro_f1_skips_labels_that_never_occur(rows: list[tuple[int, int, int]]) -> None:
     table = np.array(rows, dtype=float)
-    f1 = m.f1(*table.T)
-    p, r = m.precision(*table.T), m.recall(*table.T)
+    f1 = metrics.f1(*table.T)
+    p, r = metrics.precision(*table.T), metrics.recall(*table.T)
     seen = table.sum(1) > 0
     assert np.isnan(f1[~seen]).all()
     both = seen & (table[:, 0] > 0)
     assert f1[both] == pytest.approx(2 / (1 / p[both] + 1 / r[both]))
     assert f1[seen & ~both] == pytest.approx(0)
     expected = f1[seen].mean() if seen.any() else np.nan
-    assert float(m.macro_f1(table)) == pytest.approx(float(expected), nan_ok=True)
+    assert float(metrics.macro_f1(table)) == pytest.approx(float(expected), nan_ok=True)
 
 
 def test_the_report_takes_plain_means_of_tasks_and_then_of_families() -> None:
-    means = m.family_means({"a": 0.2, "b": 0.4, "c": 0.9}, {"a": "ner", "b": "ner", "c": "qa"})
+    means = metrics.family_means({"a": 0.2, "b": 0.4, "c": 0.9}, {"a": "ner", "b": "ner", "c": "qa"})
     assert means == pytest.approx({"ner": 0.3, "qa": 0.9})
-    assert m.average(means) == pytest.approx(0.6)
+    assert metrics.average(means) == pytest.approx(0.6)
 
 
 # --- bootstrap
 
 
-def accuracies(n: int = 200, seed: int = 0) -> m.Array:
+def accuracies(n: int = 200, seed: int = 0) -> metrics.Array:
     """(questions, failures, right, abstained) of `n` examples, a third of them right."""
     right = np.random.default_rng(seed).random(n) < 1 / 3
     return np.stack([np.ones(n), np.zeros(n), right, np.zeros(n)], axis=1).astype(float)
 
 
-def micro_f1(sums: m.Array) -> m.Array:
-    return m.f1(sums[..., 0], sums[..., 1], sums[..., 2])
+def micro_f1(sums: metrics.Array) -> metrics.Array:
+    return metrics.f1(sums[..., 0], sums[..., 1], sums[..., 2])
 
 
 def test_bootstrap_is_deterministic_and_centred_on_the_value() -> None:
     counts = np.random.default_rng(1).integers(0, 4, (120, 3)).astype(float)
     names = [str(i) for i in range(len(counts))]
-    drawn = micro_f1(m.bootstrap(counts, names))
-    assert np.array_equal(drawn, micro_f1(m.bootstrap(counts, names)))
-    assert not np.array_equal(drawn, micro_f1(m.bootstrap(counts, names, seed=1)))
+    drawn = micro_f1(metrics.bootstrap(counts, names))
+    assert np.array_equal(drawn, micro_f1(metrics.bootstrap(counts, names)))
+    assert not np.array_equal(drawn, micro_f1(metrics.bootstrap(counts, names, seed=1)))
     value = float(micro_f1(counts.sum(0)))
     assert drawn.mean() == pytest.approx(value, abs=3 * drawn.std() / len(drawn) ** 0.5 + 0.002)
 
 
 def test_bootstrap_error_of_a_mean_is_the_textbook_one() -> None:
     counts = accuracies()
-    _, errors = m.evaluate({"score": lambda s: s[..., 2] / s[..., 0]}, counts, [str(i) for i in range(200)])
+    _, errors = metrics.evaluate({"score": lambda s: s[..., 2] / s[..., 0]}, counts, [str(i) for i in range(200)])
     p = counts[:, 2].mean()
     assert errors["score"] == pytest.approx((p * (1 - p) / 200) ** 0.5, rel=0.1)
 
 
 def test_bootstrap_error_of_micro_f1_agrees_with_scipy() -> None:
     counts = np.random.default_rng(2).integers(0, 5, (80, 3)).astype(float)
-    _, errors = m.evaluate({"f1": micro_f1}, counts, [str(i) for i in range(80)], resamples=4000)
+    _, errors = metrics.evaluate({"f1": micro_f1}, counts, [str(i) for i in range(80)], resamples=4000)
     peer = scipy.stats.bootstrap(
         tuple(counts.T),
-        lambda tp, fp, fn, axis=-1: m.f1(tp.sum(axis), fp.sum(axis), fn.sum(axis)),
+        lambda tp, fp, fn, axis=-1: metrics.f1(tp.sum(axis), fp.sum(axis), fn.sum(axis)),
         paired=True,
         vectorized=True,
         n_resamples=4000,
@@ -429,28 +428,28 @@ def test_bootstrap_draws_whole_documents() -> None:
     counts = accuracies(60)
     names = [f"d{i}" for i in range(60)]
     metric = {"score": lambda s: s[..., 2] / s[..., 0]}
-    once = m.evaluate(metric, counts, names)
-    twice = m.evaluate(metric, np.repeat(counts, 2, axis=0), np.repeat(names, 2).tolist())
+    once = metrics.evaluate(metric, counts, names)
+    twice = metrics.evaluate(metric, np.repeat(counts, 2, axis=0), np.repeat(names, 2).tolist())
     assert twice[0] == once[0]
     assert twice[1]["score"] == pytest.approx(once[1]["score"], rel=1e-9)
-    apart = m.evaluate(metric, np.repeat(counts, 2, axis=0), [str(i) for i in range(120)])
+    apart = metrics.evaluate(metric, np.repeat(counts, 2, axis=0), [str(i) for i in range(120)])
     assert apart[1]["score"] == pytest.approx(once[1]["score"] / 2**0.5, rel=0.12)
 
 
 def test_sentences_of_one_document_share_its_fate() -> None:
     data = task_data("ner", [SpanExample(f"s{i}", "d1" if i < 3 else "d2", "x", []) for i in range(5)])
     assert data.clusters == ["d1", "d1", "d1", "d2", "d2"]
-    assert m.cluster_sums(np.arange(5.0)[:, None], data.clusters).tolist() == [[3.0], [7.0]]
+    assert metrics.cluster_sums(np.arange(5.0)[:, None], data.clusters).tolist() == [[3.0], [7.0]]
     alone = task_data("ner", [SpanExample(f"s{i}", "", "x", []) for i in range(2)])
     assert alone.clusters == ["s0", "s1"]
 
 
 def test_resamples_with_nothing_to_find_say_nothing_about_the_error() -> None:
     counts = np.zeros((3, 3))
-    values, errors = m.evaluate({"f1": micro_f1}, counts, ["a", "b", "c"])
+    values, errors = metrics.evaluate({"f1": micro_f1}, counts, ["a", "b", "c"])
     assert (values, errors) == ({"f1": 1.0}, {"f1": 0.0})
     counts[0] = [1, 0, 0]
-    values, errors = m.evaluate({"f1": micro_f1}, counts, ["a", "b", "c"])
+    values, errors = metrics.evaluate({"f1": micro_f1}, counts, ["a", "b", "c"])
     assert (values, errors) == ({"f1": 1.0}, {"f1": 0.0})
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from ita_med.cli import make_app
 from ita_med.errors import DataError, ItaMedError
-from ita_med.tasks import predictions
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import predictions
+from ita_med.tasks.benchmark.task_data import TaskData, load
 
 runner = CliRunner()
 

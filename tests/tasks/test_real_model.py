@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ita_med.tasks.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
 
 MODEL = os.environ.get("ITA_MED_MODEL", "")
 

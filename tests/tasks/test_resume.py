@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks import journal
-from ita_med.tasks.ask import SMALL_CHUNK
-from ita_med.tasks.evaluate import Run, evaluate
+from ita_med.tasks.evaluation import answer_log
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.run_requests import SMALL_CHUNK
 
 TASKS = ["re_clinkart", "qa_med_ita"]
 SLOW_MODEL = """
@@ -69,7 +69,7 @@ def start(script: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
 
 def content(out: Path) -> dict[str, Any]:
     """The files of a finished run by path, without their times."""
-    assert not (out / journal.FOLDER).exists()
+    assert not (out / answer_log.FOLDER).exists()
     files: dict[str, Any] = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
     for name in ("manifest.json", "results.json"):
         files[name] = json.loads(files[name])
@@ -123,7 +123,7 @@ def test_a_transformers_run_that_is_killed_ends_as_an_uninterrupted_one(tiny_mod
     whole = start(script, command(tmp_path / "whole", "hf", *more, "--limit", "8"))
     assert whole.wait() == 0, whole.stderr and whole.stderr.read()
     out, written, kills, code = tmp_path / "out", 0, 0, 1
-    answers = out / journal.FOLDER / "answers-0.jsonl"
+    answers = out / answer_log.FOLDER / "answers-0.jsonl"
     while code != 0:
         process = start(script, command(out, "hf", *more, "--limit", "8"))
         while kills < 2 and process.poll() is None:  # until it has written something new
@@ -142,27 +142,27 @@ def test_a_transformers_run_that_is_killed_ends_as_an_uninterrupted_one(tiny_mod
 # --- the journal
 
 
-def answer(text: str) -> journal.Answer:
-    return journal.Answer(text, 3, 0.5)
+def answer(text: str) -> answer_log.Answer:
+    return answer_log.Answer(text, 3, 0.5)
 
 
 def test_a_torn_last_line_is_asked_again_and_the_rest_is_kept(tmp_path: Path) -> None:
-    first = journal.Journal(tmp_path, {"model": "a"})
+    first = answer_log.Journal(tmp_path, {"model": "a"})
     first.add([("k1", answer("uno\n\u2028")), ("k2", answer("due"))])
     first.close()
     with first.path.open("rb+") as file:
         file.truncate(first.path.stat().st_size - 5)
-    second = journal.Journal(tmp_path, {"model": "a"})
+    second = answer_log.Journal(tmp_path, {"model": "a"})
     assert second.answers == {"k1": answer("uno\n\u2028")}
     second.add([("k2", answer("due")), ("k3", answer("tre"))])
     second.close()
-    assert journal.Journal(tmp_path, {"model": "a"}).answers.keys() == {"k1", "k2", "k3"}
+    assert answer_log.Journal(tmp_path, {"model": "a"}).answers.keys() == {"k1", "k2", "k3"}
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    first = journal.Journal(tmp_path, {"model": "a"})
+    first = answer_log.Journal(tmp_path, {"model": "a"})
     first.add([("k", answer(""))])
-    second = journal.Journal(tmp_path, {"model": "a"})
+    second = answer_log.Journal(tmp_path, {"model": "a"})
     with pytest.raises(ItaMedError, match="another ita-med eval"):
         second.add([("k", answer(""))])
 
@@ -175,14 +175,14 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
 def test_another_command_into_the_same_folder_is_refused(
     tmp_path: Path, other: Run, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ita_med.tasks import ask
+    from ita_med.tasks.evaluation import run_requests
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(ask, "speed", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(run_requests, "speed", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             evaluate(Run("baseline", "kind=knn"), ["qa_med_ita"], out, "embedded")
-    assert (out / journal.FOLDER).is_dir()
+    assert (out / answer_log.FOLDER).is_dir()
     with pytest.raises(ItaMedError, match=f"unfinished run with {word}"):
         evaluate(other, ["qa_med_ita"], out, "embedded")
     with pytest.raises(ItaMedError, match="unfinished run with tasks"):
@@ -194,7 +194,7 @@ def test_another_command_into_the_same_folder_is_refused(
 def test_another_model_behind_the_same_name_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     import shutil
 
-    from ita_med.tasks.model import folder_sha256
+    from ita_med.tasks.evaluation.model import folder_sha256
 
     copy = tmp_path / "copy"
     shutil.copytree(tiny_model, copy)
@@ -203,8 +203,8 @@ def test_another_model_behind_the_same_name_is_refused(tiny_model: Path, tmp_pat
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert folder_sha256(copy) != before
-    first = journal.Journal(tmp_path / "run", {"identity": before})
+    first = answer_log.Journal(tmp_path / "run", {"identity": before})
     first.add([("k", answer(""))])
     first.close()
     with pytest.raises(ItaMedError, match="unfinished run with identity"):
-        journal.Journal(tmp_path / "run", {"identity": folder_sha256(copy)})
+        answer_log.Journal(tmp_path / "run", {"identity": folder_sha256(copy)})

@@ -6,8 +6,8 @@ import pytest
 
 from ita_med import catalogue
 from ita_med.schema import SpanExample
-from ita_med.tasks.benchmark import MAX_SHOTS, TaskData, draw_shots, load
-from ita_med.tasks.harness import documents
+from ita_med.tasks.benchmark.lm_eval_hooks import documents
+from ita_med.tasks.benchmark.task_data import MAX_SHOTS, TaskData, draw_shots, load
 
 READY = [task.id for task in catalogue.tasks(ready=True)]
 REAL = [

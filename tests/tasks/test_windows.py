@@ -14,10 +14,11 @@ from lm_eval.api.registry import register_model
 
 from ita_med import catalogue
 from ita_med.schema import ChoiceExample, FormExample, SpanExample
-from ita_med.tasks import requests, windows
-from ita_med.tasks.benchmark import TaskData
-from ita_med.tasks.evaluate import Run, evaluate
-from ita_med.tasks.scoring import counts as c
+from ita_med.tasks.benchmark import windows
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.evaluation import prompt_requests
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.scoring import matching
 
 READY = [task.id for task in catalogue.tasks(ready=True)]
 LONG = "ita_med_arg_casimedicos", "ita_med_crf_dyspnea", "ita_med_crf_e3c", "ita_med_crf_ecream"
@@ -138,11 +139,11 @@ class Reader(LM):
         return texts
 
     def answer(self, prompt: str) -> str:
-        text = c.fold(prompt.rpartition("Testo: ")[2].rpartition("Risposta:")[0])
+        text = matching.fold(prompt.rpartition("Testo: ")[2].rpartition("Risposta:")[0])
         for example in self.data.examples:
             assert isinstance(example, SpanExample)
-            if text in c.fold(example.text):
-                inside = [{"text": s.text, "label": s.label} for s in example.spans if c.fold(s.text) in text]
+            if text in matching.fold(example.text):
+                inside = [{"text": s.text, "label": s.label} for s in example.spans if matching.fold(s.text) in text]
                 return self.data.render({"entities": inside})
         raise AssertionError(f"no document holds {text!r}")
 
@@ -154,7 +155,7 @@ register_model("reader")(Reader)
 def room(embedded: dict[str, TaskData], monkeypatch: pytest.MonkeyPatch) -> int:
     """Words that all but the three longest prompts of the task have, and room for them."""
     data = embedded["ita_med_arg_casimedicos"]
-    lengths = sorted(len(words(r.prompt)) for r in requests.build(data))
+    lengths = sorted(len(words(r.prompt)) for r in prompt_requests.build(data))
     monkeypatch.setattr(Reader, "data", data, raising=False)
     monkeypatch.setattr(Reader, "prompts", [])
     monkeypatch.setattr(Reader, "room", lengths[-4])
@@ -167,12 +168,12 @@ def test_only_what_does_not_fit_is_asked_in_windows(
 ) -> None:
     data = embedded["ita_med_arg_casimedicos"]
     results = evaluate(Run("reader"), ["arg_casimedicos"], tmp_path / "run", "embedded")
-    long = [r for r in requests.build(data) if len(words(r.prompt)) > room]
+    long = [r for r in prompt_requests.build(data) if len(words(r.prompt)) > room]
     speed = results["speed"]["ita_med_arg_casimedicos"]
     assert (speed["windowed"], speed["too_long"]) == (len(long), 0)
     assert speed["windows"] >= 2 * len(long) > 0
     assert speed["requests"] == len(data.examples) - len(long) + speed["windows"]
-    fitting = {r.prompt for r in requests.build(data)} - {r.prompt for r in long}
+    fitting = {r.prompt for r in prompt_requests.build(data)} - {r.prompt for r in long}
     assert fitting < set(Reader.prompts), "a document that fits was asked otherwise than before"
     assert f"{len(long)} of {len(data.examples)} prompts do not fit" in capsys.readouterr().err
     lines = (tmp_path / "run" / "predictions" / "ita_med_arg_casimedicos.jsonl").read_text().splitlines()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ita_med import catalogue, sources
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
 from ita_med.training.rows import rows
 
 ENDS = {

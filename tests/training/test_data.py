@@ -14,8 +14,8 @@ import pytest
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.schema import SpanExample
-from ita_med.tasks.benchmark import TaskData, load
-from ita_med.tasks.model import TEMPLATE_SETTINGS
+from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
 from ita_med.training import corpora, data, guard
 from ita_med.training import recipe as r
 from ita_med.training import rows as task_rows
@@ -200,7 +200,7 @@ def test_a_training_row_asks_with_the_tokens_of_the_evaluation(name: str, tiny: 
 
     from lm_eval.models.huggingface import HFLM
 
-    from ita_med.tasks import requests
+    from ita_med.tasks.evaluation import prompt_requests
 
     made = load(name, sources.EMBEDDED)
     few = replace(made, examples=[*made.train[:2], *made.examples[:2]])
@@ -208,7 +208,7 @@ def test_a_training_row_asks_with_the_tokens_of_the_evaluation(name: str, tiny: 
         settings = {"tokenizer": tokenizer, "chat_template_args": TEMPLATE_SETTINGS}
         harness: Any = SimpleNamespace(**settings)
         for chat in (True, False):
-            asked = requests.build(few, template=partial(HFLM.apply_chat_template, harness) if chat else None)
+            asked = prompt_requests.build(few, template=partial(HFLM.apply_chat_template, harness) if chat else None)
             taught = data.encode(
                 [task_rows.row(few, example, chat=chat) for example in few.examples], tokenizer, chat=chat
             )
@@ -368,8 +368,8 @@ class _Vocabulary:
 def test_what_the_pipeline_built_is_read(tmp_path: Path) -> None:
     for package in ("datatrove", "ftfy", "spacy", "presidio_analyzer", "py3langid"):
         pytest.importorskip(package)
-    from ita_med.dataset_builders.corpora.pipeline import run
-    from ita_med.dataset_builders.corpora.pipeline.recipe import Output, Recipe
+    from ita_med.dataset_builders.corpus_pipeline import run
+    from ita_med.dataset_builders.corpus_pipeline.recipe import Output, Recipe
 
     for form in ("parquet", "jsonl.zst"):
         settings = Recipe(output=Output(format=form))

@@ -23,7 +23,7 @@ from ita_med import cli, sources  # noqa: E402
 from ita_med.errors import ItaMedError  # noqa: E402
 from ita_med.leaderboard import check, submission  # noqa: E402
 from ita_med.schema import FormExample  # noqa: E402
-from ita_med.tasks.benchmark import TaskData, load  # noqa: E402
+from ita_med.tasks.benchmark.task_data import TaskData, load  # noqa: E402
 from ita_med.training import corpora, mlm, run, runs, scratch  # noqa: E402
 from ita_med.training import recipe as r  # noqa: E402
 from ita_med.training.encoders import fit, parts, predict, rows, tagging  # noqa: E402

@@ -18,7 +18,7 @@ for module in ("torch", "transformers"):
 
 from ita_med import catalogue, sources  # noqa: E402
 from ita_med.schema import UNKNOWN_VALUES, Example, FormExample, Item, RelationExample, Span, SpanExample  # noqa: E402
-from ita_med.tasks.benchmark import TaskData, load  # noqa: E402
+from ita_med.tasks.benchmark.task_data import TaskData, load  # noqa: E402
 from ita_med.training import recipe as r  # noqa: E402
 from ita_med.training.encoders import forms, pairs, parts, rows, tagging, text  # noqa: E402
 from ita_med.training.encoders.rows import IGNORED, Loaded, Part  # noqa: E402

@@ -16,7 +16,7 @@ from lm_eval.tasks import TaskManager
 
 import ita_med.tasks
 from ita_med import catalogue, sources
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
 from ita_med.training.rows import Row, mixture, row, rows, shares, subset
 
 READY = [task.id for task in catalogue.tasks(ready=True)]

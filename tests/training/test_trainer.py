@@ -12,9 +12,13 @@ torch = pytest.importorskip("torch")
 for module in ("trl", "peft", "accelerate"):
     pytest.importorskip(module)
 
-from ita_med.training import corpora, data, sft  # noqa: E402
+from ita_med.training import (  # noqa: E402
+    corpora,
+    data,
+    sft,
+    trainer,
+)
 from ita_med.training import recipe as r  # noqa: E402
-from ita_med.training import trainer as t  # noqa: E402
 
 Tiny = Callable[[str], Path]
 
@@ -38,7 +42,7 @@ def test_packed_documents_are_computed_as_if_each_were_alone(family: str, tiny: 
     rows.append({key: value[:-1] for key, value in rows[0].items() if key != "seq_lengths"})  # shorter: padded
     rows[-1]["seq_lengths"] = [*rows[0]["seq_lengths"][:-1], rows[0]["seq_lengths"][-1] - 1]
     model = AutoModelForCausalLM.from_pretrained(tiny(family), attn_implementation="sdpa")
-    batch = t.PackedRows(0)(rows)
+    batch = trainer.PackedRows(0)(rows)
     with torch.no_grad():
         together = model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
         for row, logits in zip(rows, together, strict=True):

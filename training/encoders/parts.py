@@ -7,8 +7,8 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.schema import FormExample, RelationExample, SpanExample
-from ita_med.tasks.benchmark import Answer, TaskData
-from ita_med.tasks.words import RELATION_WORDS, SPAN_WORDS
+from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.families.prompt_labels import RELATION_WORDS, SPAN_WORDS
 from ita_med.training.encoders import choice, forms, pairs, tagging
 from ita_med.training.encoders.rows import Loaded, Part
 from ita_med.training.recipe import Recipe

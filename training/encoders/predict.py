@@ -16,10 +16,11 @@ import orjson
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.schema import Example
-from ita_med.tasks import evaluate, manifest, model, textless
 from ita_med.tasks.baselines.predict import blank
-from ita_med.tasks.benchmark import Answer, TaskData, available
-from ita_med.tasks.journal import write_json
+from ita_med.tasks.benchmark import redaction
+from ita_med.tasks.benchmark.task_data import Answer, TaskData, available
+from ita_med.tasks.evaluation import evaluate, manifest, model
+from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.training import runs, sft
 from ita_med.training.encoders import fit, parts
 from ita_med.training.encoders.rows import Loaded
@@ -34,7 +35,7 @@ def predict(
     """Answer tasks and write the submission folder `out`; returns results.json.
 
     Tasks of a group for which there are no data or no encoder are left out and named in the manifest; a task named by
-    itself must be answered. declare: what `ita_med.tasks.declared.stated` made of --declare.
+    itself must be answered. declare: what `ita_med.tasks.benchmark.model_facts.stated` made of --declare.
     """
     made = _finished(run)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -135,12 +136,12 @@ def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, A
 
 def write(path: Path, data: TaskData, answers: dict[str, Answer]) -> None:
     """Prediction lines with answers, without the document's text where it may not be passed on."""
-    hidden = textless.needed(data)
+    hidden = redaction.needed(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for example in data.examples:
             answer = answers[example.id]
-            said = textless.write(data, example, answer) if hidden else answer
+            said = redaction.write(data, example, answer) if hidden else answer
             file.write(orjson.dumps({"id": example.id, "answer": said}) + b"\n")
 
 

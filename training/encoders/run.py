@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.training import data, estimate, runs, sft
 from ita_med.training.encoders import fit, parts
 from ita_med.training.encoders.rows import Part

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ita_med.dataset_builders.cli import Json, Mirror
 from ita_med.errors import ItaMedError
+from ita_med.options import Json, Mirror
 from ita_med.printing import print_json
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array
 
 ENOUGH = 0.95
@@ -44,12 +44,12 @@ class Point:
 
     @property
     def documents(self) -> tuple[float, float]:
-        low, high = s.interval(self.drawn.mean(0))
+        low, high = statistics.interval(self.drawn.mean(0))
         return float(low), float(high)
 
     @property
     def both(self) -> tuple[float, float]:
-        low, high = s.interval(self.two_level(0))
+        low, high = statistics.interval(self.two_level(0))
         return float(low), float(high)
 
     def two_level(self, stream: int) -> Array:
@@ -84,7 +84,7 @@ def gaps(points: Sequence[Point]) -> list[Gap]:
     last = points[-1]
     found = []
     for k, p in enumerate(points[:-1]):
-        low, high = s.interval(last.two_level(0) - p.two_level(1 + k))
+        low, high = statistics.interval(last.two_level(0) - p.two_level(1 + k))
         found.append(Gap(p.size, p.n, last.mean - p.mean, float(low), float(high)))
     return found
 
@@ -104,7 +104,7 @@ def enough(points: Sequence[Point]) -> Enough:
     target = ENOUGH * points[-1].mean
     return Enough(
         _smallest(points, {p.size: not separable.get(p.size, False) for p in points}),
-        _smallest(points, {p.size: p.mean >= target - s.ROUNDING for p in points}),
+        _smallest(points, {p.size: p.mean >= target - statistics.ROUNDING for p in points}),
     )
 
 
@@ -157,7 +157,7 @@ def power_law(points: Sequence[Point]) -> PowerLaw | None:
     if len(refits) < FITS // 2:
         return None
     ceilings, needed = np.array([fit[0] for fit in refits]), np.array([_needed(fit) for fit in refits])
-    (a, b), (c, d) = s.interval(ceilings), s.interval(needed)
+    (a, b), (c, d) = statistics.interval(ceilings), statistics.interval(needed)
     return PowerLaw(*best, _needed(best), float(a), float(b), float(c), float(d))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med.printing import aligned
-from ita_med.tasks.benchmark import TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.training import estimate as estimates
 from ita_med.training import run as trainings
 from ita_med.training.studies import execute, flops, measured

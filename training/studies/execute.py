@@ -18,12 +18,12 @@ from typing import Any
 
 import orjson
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import journal
-from ita_med.tasks.benchmark import TaskData, available
-from ita_med.tasks.evaluate import Run, evaluate
-from ita_med.tasks.journal import write_json
+from ita_med.tasks.benchmark.task_data import TaskData, available
+from ita_med.tasks.evaluation import answer_log
+from ita_med.tasks.evaluation.answer_log import write_json
+from ita_med.tasks.evaluation.evaluate import Run, evaluate
 from ita_med.training import run as trainings
 from ita_med.training import runs
 from ita_med.training.recipe import Recipe
@@ -31,6 +31,7 @@ from ita_med.training.studies import measured
 from ita_med.training.studies import study as studies
 from ita_med.training.studies.energy import Meter
 from ita_med.training.studies.study import Cell, Plan, Study, Training
+from ita_med.version import BENCHMARK_VERSION
 
 STUDY, RUNS, TRAINED, COSTS = "study.json", "runs", "trained", "study_costs.json"
 KEPT = ("manifest.json", COSTS)
@@ -173,7 +174,7 @@ def run_cell(opened: Opened, cell: Cell) -> None:
     taken = _train(opened, opened.plan.trainings[cell.training]) if cell.training else None
     folder = opened.out / RUNS / cell.name
     fresh, meter = not folder.exists(), Meter()
-    if not (folder / "manifest.json").is_file() or (folder / journal.FOLDER).is_dir():
+    if not (folder / "manifest.json").is_file() or (folder / answer_log.FOLDER).is_dir():
         _answer(opened, cell, folder)
     _free()
     manifest = orjson.loads((folder / "manifest.json").read_bytes())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ita_med.tasks.report.rows import families_of
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.comparison import mean_weights
 from ita_med.tasks.scoring.metrics import Array
 from ita_med.training.studies import curve
@@ -94,5 +94,5 @@ class Difference:
 def difference(a: Point, b: Point) -> Difference:
     """a minus b on the same documents; seeds are drawn apart on each side."""
     drawn: Array = a.two_level(1) - b.two_level(2)
-    low, high = s.interval(drawn)
+    low, high = statistics.interval(drawn)
     return Difference(a.mean - b.mean, float(low), float(high))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ita_med.tasks import requests
-from ita_med.tasks.benchmark import TaskData
-from ita_med.tasks.model import TEMPLATE_SETTINGS
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.evaluation import prompt_requests
+from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
 from ita_med.training import estimate as estimates
 from ita_med.training.data import IGNORED
 from ita_med.training.recipe import Recipe
@@ -128,7 +128,9 @@ def prompts(data: TaskData, tokenizer: Any, asked: dict[str, Any]) -> Lengths:
         text: str = tokenizer.apply_chat_template(turns, **settings)
         return text
 
-    made = requests.build(data, shots=asked["num_fewshot"], limit=asked["limit"], template=render if chat else None)
+    made = prompt_requests.build(
+        data, shots=asked["num_fewshot"], limit=asked["limit"], template=render if chat else None
+    )
     texts = [request.prompt for request in made]
     if tokenizer is None:
         return Lengths.of(round(len(text) / estimates.CHARACTERS_PER_TOKEN) for text in texts)

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ita_med import BENCHMARK_VERSION, catalogue, sources
+from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks import predictions
-from ita_med.tasks.benchmark import TaskData, load
+from ita_med.tasks.benchmark import predictions
+from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.report.rows import Row, check_comparable, fingerprint, read_runs
-from ita_med.tasks.scoring import statistics as s
+from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, Metric, bootstrap_weights, cluster_sums
 from ita_med.training.studies.study import Cell
+from ita_med.version import BENCHMARK_VERSION
 
 LARGE = "large_"
 """Runs whose folder's name begins so were brought in as large models."""
@@ -97,7 +98,7 @@ class Scored:
 
 def interval(values: Array) -> tuple[float, float]:
     """95 %, percentile."""
-    low, high = s.interval(values)
+    low, high = statistics.interval(values)
     return float(low), float(high)
 
 

@@ -215,7 +215,7 @@ def trained_tasks(recipe: Recipe) -> list[str]:
 
 
 def _evaluated(study: Study, recipe: Recipe) -> tuple[str, ...]:
-    from ita_med.tasks.evaluate import expand
+    from ita_med.tasks.evaluation.evaluate import expand
 
     if study.tasks:
         return tuple(expand(study.tasks)[0])

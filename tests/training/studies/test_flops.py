@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.training.studies import flops as f
+from ita_med.training.studies import flops
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -25,10 +25,10 @@ DECODERS = {
 LENGTH, ROWS = 17, 2
 
 
-def decoder(name: str) -> tuple[Any, f.Shape]:
+def decoder(name: str) -> tuple[Any, flops.Shape]:
     config = getattr(transformers, name)(**SIZES, **DECODERS[name], attn_implementation="eager")
     torch.manual_seed(0)
-    return transformers.AutoModelForCausalLM.from_config(config), f.of_config(config.to_dict(), name)
+    return transformers.AutoModelForCausalLM.from_config(config), flops.of_config(config.to_dict(), name)
 
 
 def counted(model: Any, *, backward: bool) -> int:
@@ -47,9 +47,9 @@ def counted(model: Any, *, backward: bool) -> int:
 @pytest.mark.parametrize("name", DECODERS)
 def test_forward_and_backward_are_torchs(name: str) -> None:
     model, shape = decoder(name)
-    lengths = f.Lengths.of([LENGTH] * ROWS)
-    assert counted(model, backward=False) == f.forward(shape, lengths, full=True)
-    assert counted(model, backward=True) == f.training(shape, lengths, full=True)
+    lengths = flops.Lengths.of([LENGTH] * ROWS)
+    assert counted(model, backward=False) == flops.forward(shape, lengths, full=True)
+    assert counted(model, backward=True) == flops.training(shape, lengths, full=True)
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -58,11 +58,11 @@ def test_lora_saves_what_the_formula_says(name: str) -> None:
     model, shape = decoder(name)
     config = peft.LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", lora_dropout=0.0)
     adapted = peft.get_peft_model(model, config)
-    adapter = f.Adapter(4)
-    lengths = f.Lengths.of([LENGTH] * ROWS)
+    adapter = flops.Adapter(4)
+    lengths = flops.Lengths.of([LENGTH] * ROWS)
     assert adapted.get_nb_trainable_parameters()[0] == adapter.parameters(shape)
-    assert counted(adapted, backward=True) == f.training(shape, lengths, adapter, full=True)
-    assert f.training(shape, lengths, adapter) < f.training(shape, lengths)
+    assert counted(adapted, backward=True) == flops.training(shape, lengths, adapter, full=True)
+    assert flops.training(shape, lengths, adapter) < flops.training(shape, lengths)
 
 
 def test_adapters_on_some_projections_are_next_to_exact() -> None:
@@ -70,20 +70,22 @@ def test_adapters_on_some_projections_are_next_to_exact() -> None:
     model, shape = decoder("LlamaConfig")
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
     adapted = peft.get_peft_model(model, config)
-    adapter, lengths = f.Adapter(4, ("q", "down")), f.Lengths.of([LENGTH] * ROWS)
+    adapter, lengths = flops.Adapter(4, ("q", "down")), flops.Lengths.of([LENGTH] * ROWS)
     assert adapted.get_nb_trainable_parameters()[0] == adapter.parameters(shape)
-    assert counted(adapted, backward=True) == pytest.approx(f.training(shape, lengths, adapter, full=True), rel=0.02)
+    assert counted(adapted, backward=True) == pytest.approx(
+        flops.training(shape, lengths, adapter, full=True), rel=0.02
+    )
 
 
 def test_encoders_see_both_ways_and_have_no_gate() -> None:
     config = transformers.BertConfig(**SIZES, attn_implementation="eager")
     model = transformers.AutoModel.from_config(config, add_pooling_layer=False)
-    shape = f.of_config(config.to_dict(), "bert", head=False)
+    shape = flops.of_config(config.to_dict(), "bert", head=False)
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
         model(input_ids=torch.ones(ROWS, LENGTH, dtype=torch.long))
-    assert counter.get_total_flops() == f.forward(shape, f.Lengths.of([LENGTH] * ROWS))
+    assert counter.get_total_flops() == flops.forward(shape, flops.Lengths.of([LENGTH] * ROWS))
 
 
 def test_generating_with_a_cache_is_torchs() -> None:
@@ -100,18 +102,18 @@ def test_generating_with_a_cache_is_torchs() -> None:
     hidden = (
         shape.layers * 4 * shape.heads * shape.head_dim * (LENGTH * (LENGTH - 1) // 2)
     )  # masked pairs of the prompt
-    assert total - hidden == f.generation(shape, f.Lengths.of([LENGTH]), 6)
+    assert total - hidden == flops.generation(shape, flops.Lengths.of([LENGTH]), 6)
 
 
 def test_a_causal_mask_halves_and_a_window_bounds_attention() -> None:
-    shape = f.Shape(2, 8, 2, 2, 4, 16, True, 32)
-    lengths = f.Lengths.of([10, 4])
-    assert f.attention_pairs(shape, lengths) == 2 * (55 + 10)
-    assert f.attention_pairs(shape, lengths, full=True) == 2 * 116
-    local = f.Shape(2, 8, 2, 2, 4, 16, True, 32, windows=(0, 3))
-    one = f.Lengths.of([10])
-    assert f.attention_pairs(local, one) == 55 + sum(min(k, 3) for k in range(1, 11))
-    assert f.attention_pairs(local, f.Lengths()) == 0
+    shape = flops.Shape(2, 8, 2, 2, 4, 16, True, 32)
+    lengths = flops.Lengths.of([10, 4])
+    assert flops.attention_pairs(shape, lengths) == 2 * (55 + 10)
+    assert flops.attention_pairs(shape, lengths, full=True) == 2 * 116
+    local = flops.Shape(2, 8, 2, 2, 4, 16, True, 32, windows=(0, 3))
+    one = flops.Lengths.of([10])
+    assert flops.attention_pairs(local, one) == 55 + sum(min(k, 3) for k in range(1, 11))
+    assert flops.attention_pairs(local, flops.Lengths()) == 0
 
 
 def test_a_real_size_by_hand() -> None:
@@ -120,17 +122,17 @@ def test_a_real_size_by_hand() -> None:
         "model_type": "qwen3", "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 8,
         "head_dim": 128, "num_hidden_layers": 28, "intermediate_size": 6144, "vocab_size": 151936,
     }  # fmt: skip
-    shape = f.of_config(values, "qwen3")
+    shape = flops.of_config(values, "qwen3")
     assert shape.parameters == pytest.approx(1.7205e9, rel=1e-3)
-    per_token = f.forward(shape, f.Lengths.of([1000])) / 1000
+    per_token = flops.forward(shape, flops.Lengths.of([1000])) / 1000
     assert per_token == pytest.approx(2 * shape.parameters, rel=0.08)
 
 
 def test_windows_of_the_families() -> None:
     gemma = transformers.Gemma3TextConfig(**SIZES | {"num_hidden_layers": 6}, sliding_window=7).to_dict()
-    assert f.of_config(gemma, "g").windows == (7, 7, 7, 7, 7, 0)
+    assert flops.of_config(gemma, "g").windows == (7, 7, 7, 7, 7, 0)
     qwen = transformers.Qwen3Config(**SIZES).to_dict()
-    assert not any(f.of_config(qwen, "q").windows)
+    assert not any(flops.of_config(qwen, "q").windows)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,6 @@ def test_windows_of_the_families() -> None:
 def test_a_configuration_that_cannot_be_counted_is_one_line(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ItaMedError, match=message):
-        f.read_config(tmp_path)
+        flops.read_config(tmp_path)
     with pytest.raises(ItaMedError, match="is missing"):
-        f.read_config(tmp_path / "nowhere")
+        flops.read_config(tmp_path / "nowhere")

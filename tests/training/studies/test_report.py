@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ita_med.cli import make_app
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark import load
+from ita_med.tasks.benchmark.task_data import load
 from ita_med.training.studies import cost, execute, flops, report, scores, show_sizes
 from ita_med.training.studies import study as st
 from ita_med.training.studies.groups import Difference
