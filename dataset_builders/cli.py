@@ -9,6 +9,7 @@ import typer
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError, MissingPackage, MissingSource
+from ita_med.files import write_whole
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
@@ -200,7 +201,7 @@ def leakage(
         groups, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
     synthetic = build.open_files(groups[0].dataset, mirror, download=False).kind == sources.EMBEDDED
     if page:
-        leakage.write(page, leakage.page(groups, overlaps, absent, synthetic))
+        write_whole(page, leakage.page(groups, overlaps, absent, synthetic))
     if json:
         print_json({"synthetic": synthetic, "not_measured": absent, "overlaps": [o.__dict__ for o in overlaps]})
         return

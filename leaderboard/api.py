@@ -17,9 +17,9 @@ from ita_med.leaderboard.answers import Problem
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.queue import Job
 from ita_med.leaderboard.ranking import Ranking, Row
-from ita_med.leaderboard.submission import printable
 from ita_med.tasks.report import reference
 from ita_med.tasks.report.reference import Reference
+from ita_med.text import short_line
 from ita_med.version import BENCHMARK_VERSION, __version__
 
 MANIFEST_KEYS = ("command", "dtype", "versions", "hardware", "started", "run", "prompts_sha256", "chat_template_sha256")
@@ -170,9 +170,9 @@ def shown(value: Any, depth: int = 3) -> Any:
     """A value of a manifest cut to what a reader needs: short texts, few levels, few entries."""
     match value:
         case str():
-            return printable(value, MAX_SHOWN)
+            return short_line(value, MAX_SHOWN)
         case dict() if depth:
-            return {printable(str(k)): shown(v, depth - 1) for k, v in list(value.items())[:50]}
+            return {short_line(str(k)): shown(v, depth - 1) for k, v in list(value.items())[:50]}
         case list() if depth:
             return [shown(v, depth - 1) for v in value[:50]]
         case bool() | int() | float() | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_file
 
 
 def backup(engine: Engine, out: Path) -> None:
@@ -18,16 +18,16 @@ def backup(engine: Engine, out: Path) -> None:
         raise ItaMedError("this board is not in SQLite; back it up with pg_dump")
     if out.exists():
         raise ItaMedError(f"{out} exists; name a new file")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     connection = engine.raw_connection()
     try:
-        connection.cursor().execute("VACUUM INTO ?", (str(temporary),))
-        _place(temporary, out)
+        with whole_file(out, overwrite=False) as temporary:
+            connection.cursor().execute("VACUUM INTO ?", (str(temporary),))
     except sqlite3.Error as error:
         raise ItaMedError(f"{out} cannot be written ({error})") from error
+    except FileExistsError as error:
+        raise ItaMedError(f"{out} exists; nothing is overwritten") from error
     finally:
         connection.close()
-        temporary.unlink(missing_ok=True)
 
 
 def restore(source: Path, out: Path) -> None:
@@ -36,29 +36,23 @@ def restore(source: Path, out: Path) -> None:
         raise ItaMedError(f"{source}: no such backup")
     if out.exists():
         raise ItaMedError(f"{out} exists; move it away first, nothing is overwritten")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        shutil.copyfile(source, temporary)
-        connection = sqlite3.connect(temporary)
-        try:
-            sound = connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-            connection.execute("SELECT count(*) FROM submissions")
-        finally:
-            connection.close()
-        if not sound:
-            raise ItaMedError(f"{source} is damaged; use an older backup")
-        _place(temporary, out)
+        with whole_file(out, overwrite=False) as temporary:
+            shutil.copyfile(source, temporary)
+            _check_pages(temporary, source)
     except sqlite3.Error as error:
         raise ItaMedError(f"{source} is no backup of a board ({error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _place(temporary: Path, out: Path) -> None:
-    """Give the file its name only if that is still free."""
-    with temporary.open("rb+") as written:
-        os.fsync(written.fileno())
-    try:
-        os.link(temporary, out)
     except FileExistsError as error:
         raise ItaMedError(f"{out} exists; nothing is overwritten") from error
+
+
+def _check_pages(copy: Path, source: Path) -> None:
+    """Raise an error unless the copy of `source` is a sound database of a board."""
+    connection = sqlite3.connect(copy)
+    try:
+        sound = connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        connection.execute("SELECT count(*) FROM submissions")
+    finally:
+        connection.close()
+    if not sound:
+        raise ItaMedError(f"{source} is damaged; use an older backup")

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from ita_med import sources
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard.submission import MAX_PROBLEMS, Submission, parse, printable
+from ita_med.leaderboard.submission import MAX_PROBLEMS, Submission, parse
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import Answer, Scores, TaskData, load
+from ita_med.text import short_line
 
 MAX_LINE_BYTES = 2**20
 
@@ -70,7 +71,7 @@ def _stated_data(submission: Submission, data: TaskData) -> list[str]:
     if (kind == sources.EMBEDDED) == (data.source == sources.EMBEDDED) and fingerprint == data.fingerprint:
         return []
     return [
-        f"{data.task.id}: the run was on {printable(stated[data.task.id])}, this board scores on "
+        f"{data.task.id}: the run was on {short_line(stated[data.task.id])}, this board scores on "
         f"{data.source}:{data.fingerprint}; evaluate on the pinned files"
     ]
 
@@ -91,12 +92,12 @@ def _answers(task: str, content: bytes, data: TaskData) -> tuple[dict[str, Answe
         try:
             key, answer = predictions.parse_line(line, where, data)
         except ItaMedError as error:
-            problems.append(printable(str(error), 300))
+            problems.append(short_line(str(error), 300))
             continue
         if key not in data.by_id:
-            problems.append(f'{where}: "{printable(key)}" is no evaluated document')
+            problems.append(f'{where}: "{short_line(key)}" is no evaluated document')
         elif key in answers:
-            problems.append(f'{where}: document "{printable(key)}" was answered before')
+            problems.append(f'{where}: document "{short_line(key)}" was answered before')
         else:
             answers[key] = answer
     if missing := [i for i in data.by_id if i not in answers]:

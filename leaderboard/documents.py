@@ -20,9 +20,9 @@ from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.ranking import fingerprint, headline
-from ita_med.leaderboard.submission import printable
 from ita_med.tasks.benchmark.task_data import load
 from ita_med.tasks.scoring.metrics import Array, ratio
+from ita_med.text import short_line
 from ita_med.version import BENCHMARK_VERSION
 
 MOST = 50
@@ -110,7 +110,7 @@ def document_ids(task: str, mirror: str | None, fingerprint: str, number: int) -
         data = load(task, mirror)
     except ItaMedError:
         return None
-    names = tuple(printable(str(name)) for name in np.unique(np.asarray(data.clusters)))
+    names = tuple(short_line(str(name)) for name in np.unique(np.asarray(data.clusters)))
     return names if data.fingerprint == fingerprint and len(names) == number else None
 
 

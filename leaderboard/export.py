@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from ita_med.files import write_whole
 from ita_med.leaderboard.ranking import Board, Ranking, Row
 from ita_med.tasks.report import as_csv, as_html, as_latex, as_markdown, reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS, SYNTHETIC_NOTE
@@ -44,9 +45,7 @@ def write(board: Board, out: Path, *, synthetic: bool) -> list[Path]:
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in contents.items():
-        temporary = out / f".{name}"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(out / name)
+        write_whole(out / name, text)
     return [out / name for name in contents]
 
 

@@ -6,7 +6,6 @@ pages and, for papers, also files of their own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue, sources
+from ita_med.files import write_whole
 from ita_med.leaderboard import drawing, figures
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.comparing import MOST
@@ -52,7 +52,7 @@ def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
                     drawn = drawing.svg(figure, legend=True)
                     contents[f"figures/{figure.name}-{part}.{language}.svg"] = drawn + "\n"
     for name, content in contents.items():
-        replace(out / name, content)
+        write_whole(out / name, content)
     for folder, ending in (*((language, "*.html") for language in LANGUAGES), ("figures", "*.svg")):
         for path in (out / folder).glob(ending):
             if path.relative_to(out).as_posix() not in contents:
@@ -109,11 +109,3 @@ def _entrance() -> str:
         '<link rel="icon" href="static/icon.svg"><link rel="stylesheet" href="static/board.css"></head>\n'
         f'<body><main id="content"><h1>ita-med</h1><ul>{links}</ul></main></body>\n</html>\n'
     )
-
-
-def replace(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    temporary.replace(path)

@@ -21,6 +21,7 @@ from ita_med import catalogue
 from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark.model_facts import MODEL_TYPES
+from ita_med.text import CONTROL, short_line
 from ita_med.version import BENCHMARK_VERSION
 
 MAX_UPLOAD_BYTES = 64 * 2**20
@@ -36,7 +37,6 @@ MAX_TEXT = 200
 MAX_PROBLEMS = 50
 SAMPLES = re.compile(r"samples_(ita_med_[a-z0-9_]+?)_\d{4}-\d{2}-\d{2}T[\d.:-]+\.jsonl")
 RESULTS = re.compile(r"results_\d{4}-\d{2}-\d{2}T[\d.:-]+\.json")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass
@@ -125,20 +125,20 @@ def read_zip(content: bytes) -> dict[str, bytes]:
 def _check_member(member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(member.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
-        raise ItaMedError(f'the zip holds the path "{printable(member.filename)}", which leads out of it')
+        raise ItaMedError(f'the zip holds the path "{short_line(member.filename)}", which leads out of it')
     if (member.external_attr >> 28) == 0xA:
-        raise ItaMedError(f'the zip holds a link, "{printable(member.filename)}"')
+        raise ItaMedError(f'the zip holds a link, "{short_line(member.filename)}"')
     if member.flag_bits & 1:
-        raise ItaMedError(f'"{printable(member.filename)}" is encrypted')
+        raise ItaMedError(f'"{short_line(member.filename)}" is encrypted')
     if member.file_size > MAX_RATIO * max(member.compress_size, 1024):
-        raise ItaMedError(f'"{printable(member.filename)}" would unpack to {member.file_size:,} bytes: refused')
+        raise ItaMedError(f'"{short_line(member.filename)}" would unpack to {member.file_size:,} bytes: refused')
 
 
 def _read_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     with opened.open(member) as stream:
         content = stream.read(member.file_size + 1)
     if len(content) != member.file_size:
-        raise ItaMedError(f'"{printable(member.filename)}" is not as long as the zip says')
+        raise ItaMedError(f'"{short_line(member.filename)}" is not as long as the zip says')
     return content
 
 
@@ -150,9 +150,11 @@ def _limited(found: Iterator[tuple[str, int, Any]]) -> dict[str, bytes]:
         if len(files) >= MAX_FILES:
             raise ItaMedError(f"more than {MAX_FILES} files; a submission is a manifest and one file per task")
         if size > MAX_FILE_BYTES or total > MAX_TOTAL_BYTES:
-            raise ItaMedError(f'"{printable(name)}": more than {MAX_FILE_BYTES:,} bytes, or {MAX_TOTAL_BYTES:,} in all')
+            raise ItaMedError(
+                f'"{short_line(name)}": more than {MAX_FILE_BYTES:,} bytes, or {MAX_TOTAL_BYTES:,} in all'
+            )
         if name in files:
-            raise ItaMedError(f'the zip holds "{printable(name)}" twice')
+            raise ItaMedError(f'the zip holds "{short_line(name)}" twice')
         files[name] = read()
     return files
 
@@ -187,9 +189,9 @@ def _predictions(files: dict[str, bytes]) -> dict[str, bytes]:
         elif name in ("manifest.json", "results.json", "report.html") or RESULTS.fullmatch(path.name):
             continue
         else:
-            raise ItaMedError(f'"{printable(name)}" does not belong into a submission')
+            raise ItaMedError(f'"{short_line(name)}" does not belong into a submission')
         if task not in known:
-            raise ItaMedError(f'"{printable(name)}": {printable(task)} is no task of benchmark {BENCHMARK_VERSION}')
+            raise ItaMedError(f'"{short_line(name)}": {short_line(task)} is no task of benchmark {BENCHMARK_VERSION}')
         found[task] = files[name]
     return found
 
@@ -201,7 +203,7 @@ def _json_object(name: str, content: bytes) -> dict[str, Any]:
     try:
         value = loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ItaMedError(f"{name} is not JSON ({printable(str(error))})") from error
+        raise ItaMedError(f"{name} is not JSON ({short_line(str(error))})") from error
     if not isinstance(value, dict):
         raise ItaMedError(f"{name} holds no JSON object")
     return value
@@ -211,7 +213,7 @@ def _claim(manifest: dict[str, Any]) -> Claim:
     version = manifest.get("benchmark_version")
     if version != BENCHMARK_VERSION:
         raise ItaMedError(
-            f"manifest.json: benchmark_version is {printable(repr(version))}, this board is for {BENCHMARK_VERSION}"
+            f"manifest.json: benchmark_version is {short_line(repr(version))}, this board is for {BENCHMARK_VERSION}"
         )
     run = manifest.get("run")
     if isinstance(run, dict) and run.get("limit") is not None:
@@ -270,7 +272,7 @@ def _text(values: dict[str, Any], key: str, *, required: bool = False) -> str:
     value = values.get(key) or ""
     if not isinstance(value, str) or (required and not value.strip()):
         raise ItaMedError(f'"{key}" is missing or no text')
-    if len(value) > MAX_TEXT or _CONTROL.search(value):
+    if len(value) > MAX_TEXT or CONTROL.search(value):
         raise ItaMedError(f'"{key}" is longer than {MAX_TEXT} characters, or holds control characters')
     return value.strip()
 
@@ -282,8 +284,3 @@ def _number(values: dict[str, Any], key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
         raise ItaMedError(f'"{key}" is no number from 0 on')
     return float(value)
-
-
-def printable(text: str, limit: int = 80) -> str:
-    """A name from outside for a message: one short line without control characters."""
-    return _CONTROL.sub("?", text)[:limit]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ita_med import catalogue
+from ita_med.files import write_whole
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
@@ -192,18 +193,11 @@ def report(
     parts = ["id"] if id_only else ["ood"] if ood_only else None
     found = reports.build(runs or [], baseline=baseline, mirror=mirror, parts=parts, with_reference=reference)
     if html:
-        _write(html, reports.render(found, "html"))
+        write_whole(html, reports.render(found, "html"))
     if out:
-        _write(out, reports.render(found, form))
+        write_whole(out, reports.render(found, form))
     else:
         typer.echo(reports.render(found, form), nl=False)
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file or nothing."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
 
 
 TOP_LEVEL: dict[str, Callable[..., None]] = {"eval": evaluate, "score": score, "report": report}

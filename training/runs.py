@@ -22,6 +22,7 @@ import orjson
 
 from ita_med.dataset_builders.licences import hub_id
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.tasks.evaluation.manifest import command, hardware
 from ita_med.training.recipe import Recipe
 from ita_med.version import BENCHMARK_VERSION, __version__
@@ -97,7 +98,7 @@ def open_run(out: Path, mark: str) -> dict[str, Any] | None:
 def start(out: Path, recipe: Recipe, mark: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not (out / STARTED).is_file():
-        write(out / STARTED, {"fingerprint": mark, "recipe": as_run(recipe)})
+        write_json(out / STARTED, {"fingerprint": mark, "recipe": as_run(recipe)})
 
 
 def last_checkpoint(out: Path, processes: int) -> Path | None:
@@ -130,17 +131,10 @@ def step(path: Path) -> int:
 
 def finish(out: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest and remove what only an unfinished run needs."""
-    write(out / FINISHED, manifest)
+    write_json(out / FINISHED, manifest)
     for name in (CHECKPOINTS, SCRATCH):
         shutil.rmtree(out / name, ignore_errors=True)
     (out / STARTED).unlink(missing_ok=True)
-
-
-def write(path: Path, value: dict[str, Any]) -> None:
-    """JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2))
-    temporary.replace(path)
 
 
 def licences(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

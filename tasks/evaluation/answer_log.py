@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 
 FOLDER = ".journal"
 SYNC_EVERY = 1.0
@@ -108,10 +109,3 @@ def _read(path: Path) -> dict[str, Answer]:
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue  # an empty or a torn line
     return answers
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, in place of what was there: the old file or the new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    temporary.replace(path)

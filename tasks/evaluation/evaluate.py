@@ -19,10 +19,10 @@ from typing import Any
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.tasks.benchmark import model_facts, predictions, windows
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.evaluation import answer_log, manifest, model, prompt_requests, run_requests
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.version import BENCHMARK_VERSION
 
 RAW_FOLDER = "raw"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark.predictions import printable
 from ita_med.tasks.evaluation.answer_log import Answer, Journal
 from ita_med.tasks.evaluation.hf_engine import Engine, Processors, groups, supports, tokenise
 from ita_med.tasks.evaluation.prompt_requests import Request
 from ita_med.tasks.families.json_answer import MAX_CHARACTERS
+from ita_med.text import encodable
 
 CHUNK = 512
 """Requests per call of a backend of lm-eval, which batches them itself and reports each answer as it comes."""
@@ -202,7 +202,7 @@ def clean(raw: Any) -> str:
     """What a file can hold of a model's output: a text, without half characters, no longer than any parser reads."""
     if isinstance(raw, bytes):
         raw = raw.decode("utf-8", "replace")
-    return printable(raw[:MAX_CHARACTERS]) if isinstance(raw, str) else ""
+    return encodable(raw[:MAX_CHARACTERS]) if isinstance(raw, str) else ""
 
 
 def speed(requests: list[Request], asked: Asked) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import orjson
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.tasks.scoring.metrics import average, family_means
+from ita_med.text import visible
 
 COLUMNS = {"ner": "NER", "crf": "CRF", "re": "RE", "qa": "QA", "arg": "ARG"}
 PARTS = {"all": "All tasks", "id": "In distribution (ID)", "ood": "Out of distribution (OOD)"}
@@ -83,8 +84,8 @@ def read_run(folder: Path) -> Row:
     try:
         tasks: dict[str, Any] = results["tasks"]
         return Row(
-            printable(manifest["model"]),
-            printable(manifest["method"]),
+            visible(manifest["model"]),
+            visible(manifest["method"]),
             {catalogue.task(task).id: 100 * r["score"] for task, r in tasks.items()},
             {task: 100 * r["stderr"]["score"] for task, r in tasks.items()},
             [SYNTHETIC_NOTE] * results["synthetic"] + [LIMITED_NOTE] * results["limited"],
@@ -111,11 +112,6 @@ def _read_json(path: Path) -> Any:
         raise ItaMedError(f"{path.parent}: {path.name} is not JSON ({error})") from error
 
 
-def printable(text: str) -> str:
-    """The text without line breaks and control characters: names come from files of others."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
-
-
 def _seconds(manifest: dict[str, Any]) -> float | None:
     seconds = manifest.get("seconds")
     return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
@@ -130,7 +126,7 @@ def read_runs(folders: list[Path]) -> list[Row]:
     labels = Counter(row.label for row in rows)
     for row in rows:
         if labels[row.label] > 1:
-            row.method += f" [{printable(row.folder.name)}]"
+            row.method += f" [{visible(row.folder.name)}]"
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.training import runs, sft
 from ita_med.training.encoders.rows import HEADS, TARGETS, Collate, Loaded, Part, loss
 from ita_med.training.recipe import Recipe
@@ -79,7 +80,7 @@ def train(recipe: Recipe, part: Part, tokenizer: Any, out: Path, work: Path) -> 
     if trainer.is_world_process_zero():
         (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
         sft.public_base(recipe, partial)
-        runs.write(partial / FACTS, facts)
+        write_json(partial / FACTS, facts)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
         shutil.rmtree(work, ignore_errors=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,12 +14,12 @@ import orjson
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_folder, write_json
 from ita_med.schema import Example
 from ita_med.tasks.baselines.predict import blank
 from ita_med.tasks.benchmark import redaction
 from ita_med.tasks.benchmark.task_data import Answer, TaskData, available
 from ita_med.tasks.evaluation import evaluate, manifest, model
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.training import runs, sft
 from ita_med.training.encoders import fit, parts
 from ita_med.training.encoders.rows import Loaded
@@ -56,8 +55,7 @@ def predict(
     started = time.time()
     if limit is not None:
         loaded = [dataclasses.replace(data, examples=data.examples[:limit]) for data in loaded]
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with whole_folder(out) as partial:
         speed = {}
         for data in _shown(loaded):
             teacher = str(teachers[data.task.id])
@@ -77,12 +75,6 @@ def predict(
         written["training"] = {key: made[key] for key in ("name", "base", "recipe", "data", "licences", "synthetic")}
         write_json(partial / "results.json", results | {"model": written["model"], "speed": speed})
         write_json(partial / "manifest.json", written)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return results | {"model": written["model"], "speed": speed}
 
 

@@ -20,9 +20,9 @@ import orjson
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_folder, write_json
 from ita_med.tasks.benchmark.task_data import TaskData, available
 from ita_med.tasks.evaluation import answer_log
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
 from ita_med.training import run as trainings
 from ita_med.training import runs
@@ -312,13 +312,11 @@ def bring_in(source: Path, out: Path, kind: str) -> Path:
         if (target / "results.json").read_bytes() != files[1].read_bytes():
             raise ItaMedError(f"{target} holds another run than {source}; give one of them another name")
         return target
-    partial = target.with_name(f".{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    for path in files:
-        place = partial / path.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
-    partial.rename(target)
+    with whole_folder(target) as partial:
+        for path in files:
+            place = partial / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     return target
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_whole
 from ita_med.tasks.report import as_csv, as_latex, as_markdown
 from ita_med.tasks.report.tables import once
 from ita_med.training.studies import figure, scores, show_adaptation, show_cost, show_curve, show_ood, show_sizes, svg
@@ -49,9 +49,7 @@ def write(out: Path, found: Found) -> None:
         "figure.html": figure.as_html(found.figure),
     }
     for name, text in texts.items():
-        temporary = out / f".{name}.{os.getpid()}"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(out / name)
+        write_whole(out / name, text)
 
 
 def _csv(records: list[dict[str, Any]]) -> str:

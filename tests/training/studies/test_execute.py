@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ita_med import files
 from ita_med.errors import ItaMedError
 
 for module in ("torch", "trl", "peft", "accelerate"):
@@ -113,7 +114,7 @@ def test_other_settings_in_the_same_folder_are_refused(done: tuple[st.Study, Pat
     other = small(tiny, changes=[*study.changes, "train.learning_rate=0.5"])
     with pytest.raises(ItaMedError, match="another recipe, other settings"):
         execute.execute(execute.open_study(other, out, "embedded"))
-    execute.write_json(out / "study.json", execute.dataclasses.asdict(study))
+    files.write_json(out / "study.json", execute.dataclasses.asdict(study))
     with pytest.raises(ItaMedError, match="study of kind learning-curve"):
         execute.open_study(small(tiny, kind="ood"), out, "embedded")
 
