@@ -13,7 +13,8 @@ from ita_med import sources
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.submission import MAX_PROBLEMS, Submission, parse
 from ita_med.tasks.benchmark import predictions
-from ita_med.tasks.benchmark.task_data import Answer, Scores, TaskData, load
+from ita_med.tasks.benchmark.task_data import Scores, TaskData, load
+from ita_med.tasks.families.family import Answer
 from ita_med.text import short_line
 
 MAX_LINE_BYTES = 2**20

@@ -24,7 +24,8 @@ from ita_med.leaderboard.check import check, gold
 from ita_med.leaderboard.submission import Claim, read_folder
 from ita_med.tasks.baselines import KINDS
 from ita_med.tasks.baselines.predict import predict
-from ita_med.tasks.benchmark.task_data import FAMILY_MODULES, Scores
+from ita_med.tasks.benchmark.task_data import Scores
+from ita_med.tasks.families.registry import family_of
 from ita_med.version import BENCHMARK_VERSION
 
 USER = "demo"
@@ -141,18 +142,10 @@ def _lines(task: str, kind: str, share: float, seed: str, mirror: str) -> bytes:
 
 def synthetic_scores(task: Task, documents: int, skill: float, rng: np.random.Generator) -> Scores:
     """Drawn counts of a task in its own columns, for benchmarks and tests of the ranking; no documents exist."""
-    module = FAMILY_MODULES[task.family]
-    setting = module.setting(task, [])
-    if task.family in ("qa", "crf"):
-        counts = np.zeros((documents, 4 if task.family == "qa" else 11))
-        counts[:, 0] = 1
-        counts[:, 2] = rng.random(documents) < skill if task.family == "qa" else rng.beta(9 * skill, 9 - 9 * skill)
-    else:
-        counts = np.zeros((documents, 2 + 3 * (len(setting.labels) + 1)))
-        mentions = rng.poisson(8, documents)
-        counts[:, 0], counts[:, 2] = 1, rng.binomial(mentions, skill)
-        counts[:, 3], counts[:, 4] = rng.poisson(2, documents), mentions - counts[:, 2]
-    total = module.headline(setting, counts.sum(0))
+    family = family_of(task)
+    setting = family.setting(task, [])
+    counts = family.synthetic_counts(setting, documents, skill, rng)
+    total = family.headline(setting, counts.sum(0))
     ids = [f"{n:05}" for n in range(documents)]
     metrics = {"score": float(total[0] / total[1]) if total[1] else 1.0, "parse_failure": 0.0}
     return Scores(

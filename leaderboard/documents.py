@@ -21,6 +21,7 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.ranking import fingerprint, headline
 from ita_med.tasks.benchmark.task_data import load
+from ita_med.tasks.families.registry import family_of
 from ita_med.tasks.scoring.metrics import Array, ratio
 from ita_med.text import short_line
 from ita_med.version import BENCHMARK_VERSION
@@ -28,7 +29,6 @@ from ita_med.version import BENCHMARK_VERSION
 MOST = 50
 CLOSED_STEP = 10
 """Points: scores of documents of closed data are rounded to multiples of this."""
-F1_FAMILIES = ("ner", "re", "arg")
 
 
 @dataclass
@@ -92,7 +92,7 @@ def differences(
     parts = np.stack([headline(entry.id, counts[number]) for number in ids])
     labels = [f"{found[n].claim.model} {found[n].claim.method}" for n in ids]
     names = None
-    if open_data(entry) and entry.family != "qa":
+    if open_data(entry) and not family_of(entry).multiple_choice:
         names = document_ids(entry.id, mirror, prints.pop(), parts.shape[1])
     return _compared(parts, DocumentsCompared(ids, labels, entry.id, 0, 0, 0, 0, 0, "totals"), entry, names, most)
 
@@ -123,7 +123,7 @@ def _compared(
     gaps = np.nan_to_num(scores[0], nan=100.0) - np.nan_to_num(scores[1], nan=100.0)
     out.first_better, out.second_better = int((gaps > 1e-9).sum()), int((gaps < -1e-9).sum())
     out.equal = len(gaps) - out.first_better - out.second_better
-    if task.family == "qa":
+    if family_of(task).multiple_choice:
         return out
     if not open_data(task) or names is None:
         return _numbered(scores, out, most)
@@ -132,7 +132,7 @@ def _compared(
     differing = [n for n in range(len(gaps)) if (parts[0, n] != parts[1, n]).any()]
     for n in sorted(differing, key=lambda n: (-abs(share[n]), -abs(gaps[n]), names[n]))[:most]:
         row = Document(names[n], _points(scores[0, n]), _points(scores[1, n]), share=round(float(share[n]), 3))
-        if task.family in F1_FAMILIES:
+        if family_of(task).micro_f1:
             (twice, all_first), (twice_second, all_second) = parts[0, n], parts[1, n]
             row.first_right, row.first_wrong = int(twice / 2), int(all_first - twice)
             row.second_right, row.second_wrong = int(twice_second / 2), int(all_second - twice_second)

@@ -22,7 +22,7 @@ from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard import store
 from ita_med.leaderboard.store import Entry
-from ita_med.tasks.benchmark.task_data import FAMILY_MODULES
+from ita_med.tasks.families.registry import family_of
 from ita_med.tasks.report.rows import COLUMNS, PARTS, families_of, in_part, means
 from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
@@ -94,9 +94,8 @@ class Ranking:
 def headline(task: str, counts: Array) -> Array:
     """Numerator and denominator (…, 2) of the score of a task, from stored counts (…, columns); needs no gold data."""
     entry = catalogue.task(task)
-    module = FAMILY_MODULES[entry.family]
-    parts: Array = module.headline(module.setting(entry, []), counts)
-    return parts
+    family = family_of(entry)
+    return family.headline(family.setting(entry, []), counts)
 
 
 def table(task: str, fingerprint: str, counts: Sequence[Array]) -> comparison.TaskCounts:

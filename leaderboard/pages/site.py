@@ -18,12 +18,13 @@ from markupsafe import Markup
 from ita_med.leaderboard import written
 from ita_med.leaderboard.pages import words_en, words_it
 from ita_med.leaderboard.written import NONE
+from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.version import BENCHMARK_VERSION, __version__
 
 WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
-FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}
 LANGUAGES = {"it": "Italiano", "en": "English"}
+FAMILY_NAMES = {lang: {name: family.names[lang] for name, family in FAMILIES.items()} for lang in LANGUAGES}
 MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
 REPOSITORY = "https://github.com/ita-med/ita-med"
@@ -53,7 +54,7 @@ class Site:
 
     @property
     def families(self) -> dict[str, str]:
-        return FAMILIES[self.language]
+        return FAMILY_NAMES[self.language]
 
     def term(self, word: str) -> str:
         """A word of the catalogue in the page's language, where there is one for it."""

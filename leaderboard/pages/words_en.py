@@ -299,11 +299,3 @@ WORDS = {
     "since": "Since",
     "result": "Result",
 }
-
-FAMILIES = {
-    "ner": "Named entities",
-    "re": "Relations",
-    "crf": "Case report forms",
-    "qa": "Questions",
-    "arg": "Argumentation",
-}

@@ -1,7 +1,5 @@
 """Quello che dicono le pagine, in italiano: the same keys as in words_en.py."""
 
-from ita_med.catalogue import FAMILIES as FAMILIES
-
 WORDS = {
     # every page
     "board": "Classifica dell'NLP clinico italiano",

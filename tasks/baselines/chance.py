@@ -10,7 +10,8 @@ from typing import Any
 
 from ita_med.schema import LETTERS, UNKNOWN, UNKNOWN_VALUES, ChoiceExample, FormExample, RelationExample, SpanExample
 from ita_med.tasks.baselines.gazetteer import words
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 
 def generator(data: TaskData, example_id: str, seed: int) -> Random:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ita_med.schema import Example, RelationExample, SpanExample
-from ita_med.tasks.benchmark.task_data import Answer
+from ita_med.tasks.families.family import Answer
 from ita_med.tasks.scoring.matching import Located
 
 MIN_SHARE = 0.5

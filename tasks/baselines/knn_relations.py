@@ -14,7 +14,8 @@ from ita_med.schema import RelationExample
 from ita_med.tasks.baselines import gazetteer
 from ita_med.tasks.baselines.gazetteer import Gazetteer
 from ita_med.tasks.baselines.majority import most_frequent
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 MIN_SHARE_MEASURES = 0.2  # (cv) results and exams are rare: a loose gazetteer finds more than it spoils
 MIN_SHARE_EVENTS = 0.5  # (cv)

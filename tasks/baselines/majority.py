@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from ita_med.schema import LETTERS, ChoiceExample, RelationExample, SpanExample
 from ita_med.tasks.baselines import gazetteer, lines
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 T = TypeVar("T", bound=Hashable)
 

@@ -20,7 +20,7 @@ from typing import Any
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.files import write_json
-from ita_med.tasks.benchmark import model_facts, predictions, windows
+from ita_med.tasks.benchmark import groups, model_facts, predictions, windows
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.evaluation import answer_log, manifest, model, prompt_requests, run_requests
 from ita_med.version import BENCHMARK_VERSION
@@ -48,15 +48,13 @@ class Run:
 
 def expand(names: list[str]) -> tuple[list[str], bool]:
     """Task ids for task and group names, in benchmark order; whether any was named by a group."""
-    groups: dict[str, list[str]] = {"ita_med": [task.id for task in catalogue.tasks(ready=True)]}
-    for task in catalogue.tasks(ready=True):
-        groups.setdefault(f"ita_med_{task.family}", []).append(task.id)
-        groups.setdefault(f"ita_med_{task.distribution}", []).append(task.id)
-    chosen, grouped = set(), False
+    known = groups.groups(catalogue.tasks(ready=True))
+    chosen: set[str] = set()
+    grouped = False
     for name in names:
-        if name in groups:
+        if name in known:
             grouped = True
-            chosen.update(groups[name])
+            chosen.update(task.id for task in known[name])
         else:
             chosen.add(catalogue.task(name).id)
     order = [task.id for task in catalogue.tasks()]
@@ -158,7 +156,7 @@ def generate(
     of_task = {data.task.id: data for data in loaded}
 
     def cut(request: prompt_requests.Request) -> Iterator[list[prompt_requests.Request]]:
-        ways = windows.cuts(of_task[request.task].by_id[request.id])
+        ways = windows.cuts(of_task[request.task], of_task[request.task].by_id[request.id])
         return ([makers[request.task](window) for window in way] for way in ways)
 
     kept = answer_log.Journal(out, settings | {"identity": identity}, lm.rank)

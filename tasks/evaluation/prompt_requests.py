@@ -10,17 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ita_med.schema import Example
+from ita_med.tasks.benchmark.lm_eval_files import generation_settings
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.decoding import grammar
 from ita_med.tasks.decoding.grammar import Constraint
 
-YAML_FOLDER = Path(__file__).parents[1] / "lm_eval"
 Template = Callable[[list[dict[str, str]]], Any]
 """Chat messages -> the prompt (a string, or what the backend takes instead)."""
 
@@ -74,7 +71,7 @@ def maker(
     turns = [{"role": "system", "content": instruction}]
     for prompt, target in shown:
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
-    kwargs = generation_settings(data.task.id)
+    kwargs = generation_settings(data.task)
 
     def make(example: Example) -> Request:
         document = data.prompt(example)
@@ -92,17 +89,3 @@ def digest(value: Any) -> str:
     """sha256 of a value as JSON, keys in order."""
     text = json.dumps(value, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads our task files without resolving `!function`."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
-def generation_settings(task: str) -> dict[str, Any]:
-    """The `generation_kwargs` of a task's YAML, as lm-eval would use them: greedy."""
-    path = YAML_FOLDER / f"{task.removeprefix('ita_med_')}.yaml"
-    settings: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Loader)["generation_kwargs"]
-    return settings

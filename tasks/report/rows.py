@@ -11,10 +11,12 @@ import orjson
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
+from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.scoring.metrics import average, family_means
 from ita_med.text import visible
 
-COLUMNS = {"ner": "NER", "crf": "CRF", "re": "RE", "qa": "QA", "arg": "ARG"}
+COLUMNS = {name: name.upper() for name in FAMILIES}
+"""Family -> the head of its column."""
 PARTS = {"all": "All tasks", "id": "In distribution (ID)", "ood": "Out of distribution (OOD)"}
 SYNTHETIC_NOTE = "SYNTHETIC SAMPLE DATA: these numbers say nothing about real clinical text."
 LIMITED_NOTE = "LIMITED RUN: only some documents were answered; not comparable, not for submission."

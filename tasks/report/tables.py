@@ -201,7 +201,7 @@ def reference_table(reference: Reference) -> Table:
     for row in reference.rows:
         delta = "" if row.delta is None else f"{row.delta:+.1f}"
         lines.append(
-            [row.model, row.method, *(number(row.families[f]) for f in COLUMNS), number(row.avg), delta, row.p]
+            [row.model, row.method, *(number(row.families.get(f)) for f in COLUMNS), number(row.avg), delta, row.p]
         )
     notes = [f"{reference.caption_it}. delta: against {reference.baseline}, with the table's own marks."]
     return Table(f"Reference: {reference.caption}", lines, 2, [*notes, *reference.caveats])

@@ -22,7 +22,7 @@ from ita_med.leaderboard import accounts, demo, queue, store
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.pages import filters, ranking
-from ita_med.leaderboard.pages.site import FAMILIES, LANGUAGES, WORDS, Site, language_of
+from ita_med.leaderboard.pages.site import FAMILY_NAMES, LANGUAGES, WORDS, Site, language_of
 from ita_med.leaderboard.ranking import Board, Ranking
 from ita_med.leaderboard.submission import Claim
 from ita_med.tasks.report import reference
@@ -214,7 +214,7 @@ def test_about_names_the_contact_as_text(client: TestClient) -> None:
 
 def test_both_languages_say_the_same_things() -> None:
     assert WORDS["it"].keys() == WORDS["en"].keys()
-    assert FAMILIES["it"].keys() == FAMILIES["en"].keys()
+    assert FAMILY_NAMES["it"].keys() == FAMILY_NAMES["en"].keys()
     for key, text in WORDS["it"].items():
         fields = [sorted(name for _, name, _, _ in Formatter().parse(t) if name) for t in (text, WORDS["en"][key])]
         assert fields[0] == fields[1], key

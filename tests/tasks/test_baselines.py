@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -23,9 +22,10 @@ from ita_med.schema import (
     SpanExample,
 )
 from ita_med.tasks.baselines import KINDS, gazetteer, knn_forms, lines
-from ita_med.tasks.baselines.predict import Answers, blank, predict
-from ita_med.tasks.benchmark import lm_eval_hooks
+from ita_med.tasks.baselines.predict import FLOORS, Answers, predict
+from ita_med.tasks.benchmark import lm_eval_files
 from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.families.registry import FAMILIES
 
 TASKS = [task.id for task in catalogue.tasks(ready=True)]
 every_task = pytest.mark.parametrize("task", TASKS)
@@ -88,9 +88,10 @@ def test_neither_the_order_nor_the_gold_of_the_examples_matters(kind: str, task:
 
 @every_task
 def test_blank_examples_hold_no_gold(task: str) -> None:
-    for example in data_of(task).examples:
-        assert blank(example) == blank(spoil(example))
-        assert not blank(example).meta
+    data = data_of(task)
+    for example in data.examples:
+        assert data.family.blank(example) == data.family.blank(spoil(example))
+        assert not data.family.blank(example).meta
 
 
 def spoil(example: Example) -> Example:
@@ -117,7 +118,7 @@ def spoil(example: Example) -> Example:
 @pytest.mark.parametrize("train", ["nothing", "examples without gold"])
 def test_nothing_to_learn_still_gives_an_answer(train: str, kind: str, task: str) -> None:
     data = data_of(task)
-    data = replace(data, train=[] if train == "nothing" else [blank(example) for example in data.train])
+    data = replace(data, train=[] if train == "nothing" else [data.family.blank(example) for example in data.train])
     answers = predict(kind, data)
     assert all(data.is_answer(answers[example.id]) for example in data.examples)
 
@@ -135,6 +136,10 @@ def test_random_depends_on_the_seed_and_on_nothing_else(task: str) -> None:
 def test_memory_beats_chance() -> None:
     mean = {kind: sum(data_of(t).score(dict(answers_of(kind, t))).metrics["score"] for t in TASKS) for kind in KINDS}
     assert mean["knn"] > max(mean["random"], mean["majority"])
+
+
+def test_every_family_has_its_floors() -> None:
+    assert FLOORS.keys() == FAMILIES.keys()
 
 
 def test_unknown_kind_is_a_sentence() -> None:
@@ -249,13 +254,12 @@ def evaluate(tasks: list[str], model_args: str) -> dict[str, float]:
 
     from ita_med.tasks.baselines import lm  # noqa: F401  (registers the model)
 
-    folder = Path(lm_eval_hooks.__file__).parent / "lm_eval"
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     found = simple_evaluate(
         model="baseline",
         model_args=model_args,
         tasks=tasks,
-        task_manager=TaskManager(include_path=str(folder), include_defaults=False),
+        task_manager=TaskManager(include_path=str(lm_eval_files.FOLDER), include_defaults=False),
         bootstrap_iters=0,
         log_samples=False,
     )

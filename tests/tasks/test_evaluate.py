@@ -150,8 +150,10 @@ def test_prompts_and_settings_are_those_that_lm_eval_makes(
 ) -> None:
     from lm_eval.tasks import TaskManager
 
+    from ita_med.tasks.benchmark import lm_eval_files
+
     monkeypatch.setenv("ITA_MED_MIRROR", "embedded")
-    manager = TaskManager(include_path=str(prompt_requests.YAML_FOLDER), include_defaults=False)
+    manager = TaskManager(include_path=str(lm_eval_files.FOLDER), include_defaults=False)
     for name, task in manager.load(["ita_med"])["tasks"].items():
         task.set_config("num_fewshot", shots)
         options = {"apply_chat_template": True, "fewshot_as_multiturn": True, "chat_template": chat} if template else {}

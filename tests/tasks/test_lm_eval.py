@@ -15,26 +15,17 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-import ita_med.tasks
 from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark import lm_eval_hooks
+from ita_med.tasks.benchmark import groups, lm_eval_hooks
+from ita_med.tasks.benchmark.lm_eval_files import FOLDER
 from ita_med.tasks.benchmark.task_data import TaskData, load
+from ita_med.tasks.families.registry import FAMILIES
 
-FOLDER = Path(str(ita_med.tasks.__file__)).parent / "lm_eval"
 READY = [task.id for task in catalogue.tasks(ready=True)]
 COLUMNS = ["id", "task", "data", "instruction", "prompt", "target"]
-GROUPS: dict[str, Callable[[catalogue.Task], bool]] = {
-    "ita_med": lambda task: True,
-    "ita_med_ner": lambda task: task.family == "ner",
-    "ita_med_re": lambda task: task.family == "re",
-    "ita_med_crf": lambda task: task.family == "crf",
-    "ita_med_qa": lambda task: task.family == "qa",
-    "ita_med_arg": lambda task: task.family == "arg",
-    "ita_med_id": lambda task: task.distribution == "id",
-    "ita_med_ood": lambda task: task.distribution == "ood",
-}
+GROUPS = groups.groups(catalogue.tasks(ready=True))
 
 
 def manager(**metadata: str) -> TaskManager:
@@ -176,7 +167,7 @@ def test_answers_are_never_drawn(task: Any) -> None:
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_group_reaches_each_of_its_tasks_once(name: str) -> None:
     group = manager().load([name])["groups"][name]
-    expected = [task.id for task in catalogue.tasks(ready=True) if GROUPS[name](task)]
+    expected = [task.id for task in GROUPS[name]]
     assert sorted(task.task_name for task in group.get_all_tasks()) == sorted(expected)
     assert expected
 
@@ -285,7 +276,7 @@ def test_lm_eval_and_our_own_scorer_agree_on_every_metric(
 
 def test_a_family_is_the_plain_mean_of_its_tasks_and_the_top_prints_no_mean(scored: dict[str, Any]) -> None:
     results = scored["results"]
-    for family in ("ner", "re", "crf", "qa", "arg"):
+    for family in FAMILIES:
         own = [results[task.id]["score,none"] for task in catalogue.tasks(ready=True) if task.family == family]
         assert results[f"ita_med_{family}"]["score,none"] == pytest.approx(sum(own) / len(own))
     assert "score,none" not in results.get("ita_med", {})

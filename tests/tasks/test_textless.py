@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ita_med.schema import Example, FormExample
-from ita_med.tasks.benchmark import predictions, redaction
+from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.scoring import matching
 
@@ -45,7 +45,7 @@ def answers(data: TaskData, example: Example) -> st.SearchStrategy[Any]:
     texts = said(example, data)
     labels = st.sampled_from([*getattr(data.setting, "labels", ["x"]), "inventata", "altra"])
     size = len(example.text)  # type: ignore[union-attr]
-    if data.task.family in ("ner", "arg"):
+    if data.family.example_schema == "spans":
         places = st.tuples(st.integers(0, size), st.integers(1, 30)).map(lambda t: {"start": t[0], "end": sum(t)})
         kept = texts.filter(str.strip)
         mention = st.fixed_dictionaries({"text": kept, "label": labels})
@@ -56,7 +56,7 @@ def answers(data: TaskData, example: Example) -> st.SearchStrategy[Any]:
         some = st.lists(st.one_of(mention, mention, mention, placed, own), max_size=8)
         doubled = st.tuples(some, st.integers(1, 3)).map(lambda t: t[0] * t[1])
         return doubled.map(lambda entities: {"entities": entities})
-    if data.task.family == "re":
+    if data.family.example_schema == "relations":
         relation = st.fixed_dictionaries({"head": texts, "label": labels, "tail": texts})
         return st.lists(relation, max_size=6).map(lambda relations: {"relations": relations})
     assert isinstance(example, FormExample)
@@ -78,8 +78,8 @@ def test_counts_are_exactly_those_of_the_texts(task: str, embedded: dict[str, Ta
         example = draw.draw(st.sampled_from(data.examples))
         answer = draw.draw(answers(data, example))
         assert data.is_answer(answer)
-        written = json.loads(json.dumps(redaction.write(data, example, answer)))
-        again = redaction.read(example, written)
+        written = json.loads(json.dumps(data.redact(example, answer)))
+        again = data.family.restore(example, written)
         assert data.is_answer(again)
         assert data.count(example, again) == data.count(example, answer)
 
@@ -104,7 +104,7 @@ def test_no_words_of_the_document_are_written(task: str, embedded: dict[str, Tas
             f'{{"scheda": {{"{words[0]}": "{words[1]}"}}}}',
         ]
         for output in hostile:
-            written = json.dumps(redaction.write(data, example, data.parse(output, example)), ensure_ascii=False)
+            written = json.dumps(data.redact(example, data.parse(output, example)), ensure_ascii=False)
             names = {item.name for item in example.items} if isinstance(example, FormExample) else set()
             options = {o for item in example.items for o in item.options} if names else set()
             allowed = " ".join(names | options | set(getattr(data.setting, "labels", [])))
@@ -120,8 +120,8 @@ def test_the_file_scores_as_the_raw_texts_do(embedded: dict[str, TaskData], tmp_
         with_texts = predictions.score(tmp_path / "texts", data, strict=True).as_dict()
         assert predictions.score(tmp_path / "places", data, strict=True).as_dict() == with_texts
         assert with_texts["parse_failure"] > 0
-    assert redaction.needed(embedded["ita_med_crf_dyspnea"]), "CC BY-NC"
-    assert not redaction.needed(embedded["ita_med_qa_med_ita"]), "open and commercial use allowed"
+    assert embedded["ita_med_crf_dyspnea"].texts_withheld, "CC BY-NC"
+    assert not embedded["ita_med_qa_med_ita"].texts_withheld, "open and commercial use allowed"
 
 
 def test_a_mention_said_too_often_has_no_place(embedded: dict[str, TaskData]) -> None:
@@ -129,7 +129,7 @@ def test_a_mention_said_too_often_has_no_place(embedded: dict[str, TaskData]) ->
     example = data.examples[0]
     word = next(w for w in example.text.split() if len(w) > 5 and example.text.count(w) == 1)  # type: ignore[union-attr]
     answer = {"entities": [{"text": word, "label": "EVENT"}] * 2 + [{"text": "assente", "label": "EVENT"}]}
-    first, second, third = redaction.write(data, example, answer)["entities"]
+    first, second, third = data.redact(example, answer)["entities"]
     assert (set(first), set(second), set(third)) == ({"start", "end", "label"}, {"of", "label"}, {"sha256", "label"})
     assert matching.fold(example.text[first["start"] : first["end"]]) == word  # type: ignore[union-attr]
 

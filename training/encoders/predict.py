@@ -16,10 +16,9 @@ from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.files import whole_folder, write_json
 from ita_med.schema import Example
-from ita_med.tasks.baselines.predict import blank
-from ita_med.tasks.benchmark import redaction
-from ita_med.tasks.benchmark.task_data import Answer, TaskData, available
+from ita_med.tasks.benchmark.task_data import TaskData, available
 from ita_med.tasks.evaluation import evaluate, manifest, model
+from ita_med.tasks.families.family import Answer
 from ita_med.training import runs, sft
 from ita_med.training.encoders import fit, parts
 from ita_med.training.encoders.rows import Loaded
@@ -111,7 +110,7 @@ def _shown(loaded: list[TaskData]) -> Any:
 def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, Any]:
     """Write the answers of a task; its counts and times, as `ita-med eval` states them."""
     start = time.perf_counter()
-    examples: list[Example] = [blank(example) for example in data.examples]
+    examples: list[Example] = [data.family.blank(example) for example in data.examples]
     found = parts.answers(heads, dataclasses.replace(data, examples=examples))
     seconds = time.perf_counter() - start
     write(path, data, found)
@@ -128,12 +127,12 @@ def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, A
 
 def write(path: Path, data: TaskData, answers: dict[str, Answer]) -> None:
     """Prediction lines with answers, without the document's text where it may not be passed on."""
-    hidden = redaction.needed(data)
+    hidden = data.texts_withheld
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for example in data.examples:
             answer = answers[example.id]
-            said = redaction.write(data, example, answer) if hidden else answer
+            said = data.redact(example, answer) if hidden else answer
             file.write(orjson.dumps({"id": example.id, "answer": said}) + b"\n")
 
 

@@ -108,7 +108,7 @@ def read_once(data: TaskData, tokenizer: Any, model: Shape | None, limit: int | 
     option beside the text; they are not counted here."""
     examples = data.examples[:limit]
     found: dict[str, Any] = {"documents": len(examples), "prompt_tokens": None, "answer_tokens": 0, "flops": None}
-    if data.task.family in ("ner", "arg") and tokenizer is not None:
+    if data.family.example_schema == "spans" and tokenizer is not None:
         lengths = Lengths.of(
             len(ids) for ids in tokenizer([str(getattr(e, "text", "")) for e in examples], verbose=False)["input_ids"]
         )
