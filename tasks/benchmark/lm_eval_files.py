@@ -12,6 +12,7 @@ from typing import Any
 
 from ita_med.catalogue import Task
 from ita_med.tasks.benchmark import groups
+from ita_med.tasks.families.family import PARSE_FAILURE
 from ita_med.tasks.families.registry import family_of
 from ita_med.version import BENCHMARK_VERSION
 
@@ -56,17 +57,19 @@ def generation_line(task: Task) -> str:
 
 
 def metric_names(task: Task) -> list[str]:
-    """The metrics that lm-eval shows of a task: those that all tasks of its family have."""
+    """The metrics that lm-eval shows of a task: those that all tasks of its family have, failures last."""
     family = family_of(task)
-    return list(family.metrics(family.setting(task, [])))
+    metrics = family.metrics(family.setting(task, []))
+    return sorted(metrics, key=lambda name: metrics[name] is PARSE_FAILURE)
 
 
 def _family(task: Task) -> str:
     """The metrics of a task's family: X and, after it, X_stderr, which lm-eval takes as the error of X."""
     family = family_of(task)
+    metrics = family.metrics(family.setting(task, []))
     lines = [f"include: {BY_HAND}", "metric_list:"]
-    for name, metric in family.metrics(family.setting(task, [])).items():
-        lines += _metric(name, metric.higher_is_better) + _metric(f"{name}_stderr", False)
+    for name in metric_names(task):
+        lines += _metric(name, metrics[name].higher_is_better) + _metric(f"{name}_stderr", False)
     return "\n".join([*lines, "  - {metric: synthetic_data, aggregation: mean, higher_is_better: false}", ""])
 
 
