@@ -35,7 +35,8 @@ from sqlalchemy import Engine, func, select
 from ita_med.leaderboard import accounts, queue, store, tables
 from ita_med.leaderboard.send import zipped
 from ita_med.leaderboard.submission import read_folder
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
 CLIENTS = 4

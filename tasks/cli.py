@@ -91,7 +91,7 @@ def evaluate(
     """Evaluate a model on tasks and write a submission folder; after a stop, the same command goes on."""
     from ita_med.tasks import report as reports
     from ita_med.tasks.benchmark import model_facts
-    from ita_med.tasks.evaluation.evaluate import Run
+    from ita_med.tasks.evaluation.eval_run import Run
     from ita_med.tasks.evaluation.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)

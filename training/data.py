@@ -15,7 +15,7 @@ from typing import Any
 from ita_med import catalogue, sources
 from ita_med.errors import DataError, ItaMedError
 from ita_med.tasks.benchmark.task_data import TaskData, available
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import guard
 from ita_med.training import recipe as recipes
 from ita_med.training.recipe import Recipe

@@ -16,7 +16,7 @@ from typing import Any
 
 from ita_med import upload
 from ita_med.errors import ItaMedError
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import card, results, runs, terms
 from ita_med.training.sft import ADAPTER_CONFIG
 from ita_med.version import __version__

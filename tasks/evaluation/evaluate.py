@@ -23,27 +23,12 @@ from ita_med.files import write_json
 from ita_med.tasks.benchmark import groups, model_facts, predictions, windows
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.evaluation import answer_log, manifest, model, prompt_requests, run_requests
+from ita_med.tasks.evaluation.chat_template import chat_template
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.model_identity import identity_of
 from ita_med.version import BENCHMARK_VERSION
 
 RAW_FOLDER = "raw"
-
-
-@dataclasses.dataclass
-class Run:
-    """What `ita-med eval` was asked; written to the manifest as it is.
-
-    constrained: "", or one of `ita_med.tasks.decoding.grammar.KINDS`.
-    """
-
-    model: str
-    model_args: str = ""
-    num_fewshot: int = 0
-    apply_chat_template: bool = False
-    limit: int | None = None
-    batch_size: str = "auto"
-    device: str | None = None
-    seed: int = 0
-    constrained: str = ""
 
 
 def expand(names: list[str]) -> tuple[list[str], bool]:
@@ -137,8 +122,8 @@ def generate(
         constrained=bool(run.constrained),
     )
     _remember(run.model, loaded)
-    template = model.chat_template(lm) if run.apply_chat_template else ""
-    identity = model.identity(lm, run.model, run.model_args, template)
+    template = chat_template(lm) if run.apply_chat_template else ""
+    identity = identity_of(lm, run.model, run.model_args, template)
     settings_of, processors = _constrained(run, lm)
     makers = {
         data.task.id: prompt_requests.maker(

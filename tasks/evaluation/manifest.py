@@ -11,14 +11,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ita_med.tasks.benchmark.task_data import TaskData
-from ita_med.tasks.evaluation import model
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.package_versions import versions
 from ita_med.version import BENCHMARK_VERSION, __version__
-
-if TYPE_CHECKING:
-    from ita_med.tasks.evaluation.evaluate import Run
 
 
 def manifest(
@@ -46,7 +44,7 @@ def manifest(
         "shots": {data.task.id: [shot.id for shot in data.shots[: run.num_fewshot]] for data in loaded},
         "prompts_sha256": {data.task.id: prompts_hash(data, run.num_fewshot) for data in loaded},
         "chat_template_sha256": identity["chat_template_sha256"],
-        "versions": {"ita-med": __version__, "python": platform.python_version()} | model.versions(),
+        "versions": {"ita-med": __version__, "python": platform.python_version()} | versions(),
         "hardware": hardware(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),

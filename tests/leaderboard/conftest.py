@@ -19,7 +19,8 @@ from ita_med.leaderboard import accounts, demo, store, tables
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 from ita_med.leaderboard.submission import read_folder
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 from tests.leaderboard.postgres import binaries, cluster
 from tests.leaderboard.provider import Idp, serving_idp
 

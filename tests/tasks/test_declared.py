@@ -11,7 +11,8 @@ import pytest
 
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark.model_facts import declared, stated
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.tasks.evaluation.manifest import tokens_per_second
 
 NOBODY = SimpleNamespace()

@@ -27,7 +27,7 @@ from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.decoding import grammar, routes
-from ita_med.tasks.evaluation import evaluate, model
+from ita_med.tasks.evaluation import chat_template, eval_run, evaluate, model
 from ita_med.tasks.families.json_schema import Schema, longest_answer
 
 torch = pytest.importorskip("torch")
@@ -650,7 +650,7 @@ def test_eval_asks_vllm_for_our_separators_and_ends_what_it_cut_off(
     monkeypatch.delitem(lm_eval.api.registry.model_registry._objs, "vllm", raising=False)  # that of another test
     fresh = importlib.import_module("lm_eval.models.vllm_causallms")
     monkeypatch.setattr(model, "_class", lambda name: fresh.VLLM)
-    run = evaluate.Run("vllm", f"pretrained={tiny_model}", limit=2, constrained="schema")
+    run = eval_run.Run("vllm", f"pretrained={tiny_model}", limit=2, constrained="schema")
     results = evaluate.evaluate(run, ["ner_e3c_disorder"], tmp_path / "run", sources.EMBEDDED, keep_raw=True)
     assert made[0]["structured_outputs_config"] == {"backend": "guidance"}
     assert {params.temperature for _, params in asked} == {0.0}
@@ -705,7 +705,7 @@ def test_without_metadata_requests_are_as_they_were() -> None:
 
 
 def test_eval_constrains_and_says_so(tiny_model: str, tmp_path: Path) -> None:
-    run = evaluate.Run("hf", f"pretrained={tiny_model},dtype=float32", limit=2, device="cpu", constrained="schema")
+    run = eval_run.Run("hf", f"pretrained={tiny_model},dtype=float32", limit=2, device="cpu", constrained="schema")
     results = evaluate.evaluate(run, ["ner_e3c_disorder", "qa_med_ita"], tmp_path / "run", sources.EMBEDDED)
     assert [scores["parse_failure"] for scores in results["tasks"].values()] == [0, 0]
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
@@ -716,7 +716,7 @@ def test_eval_constrains_and_says_so(tiny_model: str, tmp_path: Path) -> None:
 def test_a_model_type_without_a_route_is_one_line_of_error(tmp_path: Path) -> None:
     with pytest.raises(ItaMedError, match="not for baseline"):
         evaluate.evaluate(
-            evaluate.Run("baseline", constrained="schema"), ["qa_med_ita"], tmp_path / "x", sources.EMBEDDED
+            eval_run.Run("baseline", constrained="schema"), ["qa_med_ita"], tmp_path / "x", sources.EMBEDDED
         )
     assert not (tmp_path / "x").exists()
     assert {
@@ -789,7 +789,7 @@ def test_chat_prompts_are_the_same_every_day(real_tokenizer: Any, monkeypatch: p
         turns = [{"role": "user", "content": "Testo: febbre\nRisposta:"}]
         return str(real_tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **pinned))
 
-    pinned = model.TEMPLATE_SETTINGS
+    pinned = chat_template.TEMPLATE_SETTINGS
     assert prompt(1, **pinned) == prompt(2, **pinned)
     if "strftime_now" in real_tokenizer.chat_template:
         assert prompt(1) != prompt(2), "this template prints the date"

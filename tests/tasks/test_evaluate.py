@@ -21,7 +21,8 @@ from ita_med.errors import ItaMedError
 from ita_med.tasks import report
 from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.evaluation import prompt_requests
-from ita_med.tasks.evaluation.evaluate import Run, evaluate, expand, score_folder
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate, expand, score_folder
 from ita_med.tasks.families.json_answer import MAX_CHARACTERS
 
 runner = CliRunner()
@@ -179,19 +180,19 @@ def test_16_bit_numbers_that_the_cpu_is_slow_with_are_named(
 ) -> None:
     import torch
 
-    from ita_med.tasks.evaluation import model
+    from ita_med.tasks.evaluation import cpu_speed, model
 
     def load(dtype: str) -> str:
         model.load("hf", f"pretrained={tiny_model},dtype={dtype}", batch_size="1", device="cpu", seed=0)
         return capsys.readouterr().err
 
     seconds = {"torch.bfloat16": 60.0, "torch.float16": 1.5, "torch.float32": 1.0}
-    monkeypatch.setattr(model, "_product_seconds", lambda dtype: seconds[str(dtype)])
+    monkeypatch.setattr(cpu_speed, "_product_seconds", lambda dtype: seconds[str(dtype)])
     assert "60 times slower in bfloat16" in load("bfloat16")
     assert "slower" not in load("float16")
     assert "slower" not in load("float32")
     monkeypatch.undo()
-    assert 0 < model._product_seconds(torch.float32) < 1
+    assert 0 < cpu_speed._product_seconds(torch.float32) < 1
 
 
 # --- models that misbehave

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 
 MODEL = os.environ.get("ITA_MED_MODEL", "")
 

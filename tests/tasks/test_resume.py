@@ -17,7 +17,8 @@ import pytest
 
 from ita_med.errors import ItaMedError
 from ita_med.tasks.evaluation import answer_log
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.tasks.evaluation.run_requests import SMALL_CHUNK
 
 TASKS = ["re_clinkart", "qa_med_ita"]
@@ -194,7 +195,7 @@ def test_another_command_into_the_same_folder_is_refused(
 def test_another_model_behind_the_same_name_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     import shutil
 
-    from ita_med.tasks.evaluation.model import folder_sha256
+    from ita_med.tasks.evaluation.model_identity import folder_sha256
 
     copy = tmp_path / "copy"
     shutil.copytree(tiny_model, copy)

@@ -17,7 +17,8 @@ from ita_med.schema import ChoiceExample, FormExample, SpanExample
 from ita_med.tasks.benchmark import windows
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.evaluation import prompt_requests
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.tasks.scoring import matching
 
 READY = [task.id for task in catalogue.tasks(ready=True)]

@@ -17,7 +17,9 @@ from ita_med.errors import ItaMedError
 from ita_med.files import whole_folder, write_json
 from ita_med.schema import Example
 from ita_med.tasks.benchmark.task_data import TaskData, available
-from ita_med.tasks.evaluation import evaluate, manifest, model
+from ita_med.tasks.evaluation import evaluate, manifest
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.model_identity import folder_sha256
 from ita_med.tasks.families.family import Answer
 from ita_med.training import runs, sft
 from ita_med.training.encoders import fit, parts
@@ -62,9 +64,7 @@ def predict(
             speed[data.task.id] = _answer(heads, data, partial / "predictions" / f"{data.task.id}.jsonl")
         results = evaluate.score_folder(partial, loaded, limited=limit is not None)
         arguments = f"pretrained={made['base']['model']},run={made['name']}"
-        asked = evaluate.Run(
-            METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"]
-        )
+        asked = Run(METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"])
         place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
         left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
         written = manifest.manifest(
@@ -152,7 +152,7 @@ def _identity(run: Path, made: dict[str, Any]) -> dict[str, Any]:
 def weights_sha256(run: Path, made: dict[str, Any]) -> str:
     """One sha256 for all encoders of a run."""
     folders = [run / task / part for task in sorted(made["parts"]) for part in sorted(made["parts"][task])]
-    lines = [f"{model.folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
+    lines = [f"{folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -23,7 +23,8 @@ from ita_med.errors import ItaMedError
 from ita_med.files import whole_folder, write_json
 from ita_med.tasks.benchmark.task_data import TaskData, available
 from ita_med.tasks.evaluation import answer_log
-from ita_med.tasks.evaluation.evaluate import Run, evaluate
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.training import run as trainings
 from ita_med.training import runs
 from ita_med.training.recipe import Recipe

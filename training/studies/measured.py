@@ -7,7 +7,7 @@ from typing import Any
 
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.evaluation import prompt_requests
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import estimate as estimates
 from ita_med.training.data import IGNORED
 from ita_med.training.recipe import Recipe
