@@ -37,7 +37,7 @@ def datasets_page() -> str:
 
 
 def tasks_page() -> str:
-    lines = [NOTE, "", "# The 20 tasks", ""]
+    lines = [NOTE, "", f"# The {len(catalogue.tasks())} tasks", ""]
     lines += ["A documented reconstruction over public data, not the list of arXiv 2602.17475.", ""]
     table = [["#", "task", "title", "dataset / view / split", "family", "ID/OOD", "headline", "status"]]
     for n, t in enumerate(catalogue.tasks(), 1):

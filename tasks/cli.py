@@ -18,7 +18,7 @@ app = typer.Typer(help="Tasks: list them, show a prompt.", no_args_is_help=True)
 
 @app.command("list")
 def list_tasks(json: Json = False) -> None:
-    """The 20 tasks: family, data, in or out of distribution, status."""
+    """All tasks: family, data, in or out of distribution, status."""
     rows = catalogue.tasks()
     if json:
         print_json([{name: getattr(task, name) for name in task.__dataclass_fields__} for task in rows])

@@ -40,6 +40,7 @@ def relations(data: TaskData) -> dict[str, Answer]:
 
 
 def sentences(text: str) -> Iterator[str]:
+    """A text cut after sentence ends that a capital letter follows, and at line ends."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
         yield text[start : match.start()]

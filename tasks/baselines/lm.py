@@ -38,7 +38,7 @@ class Baseline(LM):
         return [self.answer(request.doc) for request in progress]
 
     def answer(self, doc: dict[str, Any]) -> str:
-        """The answer to a document of `harness.documents`, as text."""
+        """The answer to a document of `lm_eval_hooks.documents`, as text."""
         if not {"id", "task", "data"} <= doc.keys():
             raise ItaMedError('the model "baseline" answers the tasks of ita_med only')
         task, data = doc["task"], lm_eval_hooks.of(doc)

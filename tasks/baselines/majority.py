@@ -15,6 +15,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 def most_frequent(values: Iterable[T]) -> T | None:
+    """The value that comes most often, of several the alphabetically first; None of no values."""
     counts = Counter(values)
     return min(counts, key=lambda value: (-counts[value], str(value))) if counts else None
 

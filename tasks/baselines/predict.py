@@ -53,5 +53,6 @@ def predict(kind: str, data: TaskData, *, seed: int = 0) -> Answers:
 
 
 def check_kind(kind: str) -> None:
+    """Raise ItaMedError unless there is a floor of this name."""
     if kind not in KINDS:
         raise ItaMedError(f'no baseline is called "{kind}"; there are {", ".join(KINDS[:-1])} and {KINDS[-1]}')

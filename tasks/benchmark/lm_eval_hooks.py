@@ -59,6 +59,7 @@ class FixedShots(ContextSampler):
     told = False
 
     def sample(self, n: int, eval_doc: Any = None, df: Any = None, **_: Any) -> Any:
+        """The first n shots; called by lm-eval for each document."""
         shots = list(self.df)
         if n > len(shots) and not self.told:
             task = shots[0]["task"] if shots else "the task"

@@ -26,7 +26,17 @@ SHOTS_SEED = 0
 
 @dataclass
 class Scores:
-    """metrics and stderr: by name, "score" being the headline; counts: (examples, columns) in the order of `ids`."""
+    """The scores of one system on one task.
+
+    Attributes:
+        n: evaluated examples.
+        metrics, stderr: values and bootstrap errors by the metric's name, "score" being the headline.
+        ids: the evaluated examples.
+        counts: (examples, columns) in the order of `ids`.
+        clusters: the document of each example.
+        missing, unknown, duplicate: ids without an answer, ids that the task does not have, ids that came twice.
+        source, fingerprint: of the gold data, as in `TaskData`.
+    """
 
     task: str
     n: int
@@ -42,6 +52,7 @@ class Scores:
     fingerprint: str = ""
 
     def as_dict(self) -> dict[str, Any]:
+        """The scores as results.json holds them."""
         return {
             "task": self.task,
             "benchmark_version": BENCHMARK_VERSION,
@@ -61,10 +72,11 @@ class Scores:
 class TaskData:
     """A task of the catalogue with its examples.
 
-    examples: what is evaluated; shots: up to `MAX_SHOTS` training examples, drawn once for all documents, of which
-    k-shot prompts take the first k; train: all fully annotated training examples (the baselines learn from them).
-    source: "mirror", "cache", or "embedded" (synthetic).
-    fingerprint: of the raw files that were read; equal fingerprints mean equal data.
+    Attributes:
+        examples: what is evaluated.
+        train: all fully annotated training examples; the baselines learn from them.
+        source: "mirror", "cache", or "embedded" (synthetic).
+        fingerprint: of the raw files that were read; equal fingerprints mean equal data.
     """
 
     task: catalogue.Task
@@ -95,6 +107,7 @@ class TaskData:
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
+        """The evaluated examples by id."""
         return {example.id: example for example in self.examples}
 
     @cached_property
@@ -104,6 +117,7 @@ class TaskData:
 
     @cached_property
     def shots(self) -> list[Example]:
+        """Up to `MAX_SHOTS` training examples, drawn once for all documents; k-shot prompts take the first k."""
         return draw_shots(self)
 
     @cached_property

@@ -37,6 +37,7 @@ def constraint(data: TaskData, example: Example, kind: str = "schema") -> Constr
 
 
 def of_schema(schema: Schema) -> str:
+    """The grammar of the answers that a JSON schema allows."""
     return f'start: " "? answer\nanswer: %json {json.dumps(with_separators(schema))}'
 
 

@@ -31,10 +31,17 @@ _executor: list[Any] = []
 class AnswerProcessor:
     """Lets each row of a batch generate only what its constraint allows, and then end. Scores are changed in place.
 
-    constraints: of each row; None leaves a row free. One processor serves one call of `generate`: its first call sees
-    the prompts. Beams and several samples per prompt are not supported.
-    max_new_tokens: of that call. A row that comes close to it is led to the end of its answer (open strings and lists
-    are closed, nothing new is begun), so that a model that loops still writes an answer that parses.
+    One processor serves one call of `generate`: its first call sees the prompts. Beams and several samples per prompt
+    are not supported.
+
+    Args:
+        tokenizer: of transformers, a fast one.
+        constraints: one per row; None leaves a row free.
+        max_new_tokens: of that call. A row that comes close to it is led to the end of its answer (open strings and
+            lists are closed, nothing new is begun), so that a model that loops still writes an answer that parses.
+
+    Raises:
+        ItaMedError: beams, several samples, or a second call of `generate`.
     """
 
     def __init__(self, tokenizer: Any, constraints: list[Constraint | None], max_new_tokens: int | None = None) -> None:
@@ -138,11 +145,13 @@ class Row:
         self.reserve = self._shortest() + RESERVE
 
     def copy(self) -> Row:
+        """The same state, to go on apart from this one."""
         other = object.__new__(Row)
         other.__dict__ = self.__dict__ | {"matcher": self.matcher.deep_copy(), "tokens": list(self.tokens)}
         return other
 
     def take(self, token: int) -> None:
+        """Add a token; one that the constraint does not allow ends the answer."""
         if token in self.tokenizer.eos_tokens and self.matcher.is_accepting():
             self.ended = True
         elif self.matcher.consume_token(token):

@@ -1,4 +1,4 @@
-"""What a model has answered so far, kept on disk: a run that was killed goes on where it stopped.
+"""What a model has answered so far, kept on disk, so that a run that was killed continues where it was.
 
 `OUT/.journal/` holds run.json (what was asked for) and one answers-RANK.jsonl per process. A line is written, whole,
 when a batch is done; the last line may be torn and is then asked again.
@@ -26,7 +26,13 @@ SYNC_EVERY = 1.0
 
 @dataclass(frozen=True)
 class Answer:
-    """raw: the text as generated; tokens: its length by the model's tokenizer, None without one; seconds: its share."""
+    """What a model wrote.
+
+    Attributes:
+        raw: the text as generated.
+        tokens: its length by the model's tokenizer; None without one.
+        seconds: its share of the time of its batch.
+    """
 
     raw: str
     tokens: int | None
@@ -72,6 +78,7 @@ class Journal:
         return self._file
 
     def close(self) -> None:
+        """End the file, safe on disk."""
         if self._file:
             os.fsync(self._file.fileno())
             self._file.close()

@@ -9,7 +9,7 @@ TEMPLATE_SETTINGS = {"date_string": "26 Jul 2024", "enable_thinking": False}
 
 
 def chat_template(lm: Any) -> str:
-    """The text of the chat template, or ""."""
+    """The text of a model's chat template; "" where it has none."""
     try:
         return str(lm.chat_template(True) or "")
     except (AttributeError, NotImplementedError, TypeError, ValueError):

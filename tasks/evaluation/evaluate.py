@@ -2,7 +2,7 @@
 
 The folder: predictions/TASK.jsonl, results.json (their scores, computed from the predictions by the very code of
 `ita-med score`), and last manifest.json (what was run). Until then OUT/.journal holds what has been answered, and the
-same command goes on from there.
+same command continues from there.
 """
 
 from __future__ import annotations
@@ -55,12 +55,22 @@ def evaluate(
     keep_raw: bool = False,
     declare: model_facts.Declared | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a model and write the submission folder `out`; returns results.json.
+    """Evaluate a model and write a submission folder.
 
     Tasks of a group whose data are not there are left out and named in the manifest; a task named by itself must run.
-    A folder that holds the journal of the same run is continued; any other that is not empty is refused.
-    keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for publication.
-    declare: what `model_facts.stated` made of --declare.
+
+    Args:
+        run: the options of `ita-med eval`.
+        names: tasks and groups.
+        out: the folder. One that holds the unfinished answers of the same run is continued; any other that is not empty
+            is refused.
+        mirror: where the data are; None: as in `ita_med.sources`.
+        keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for
+            publication.
+        declare: what `model_facts.stated` made of --declare.
+
+    Returns:
+        What results.json holds.
     """
     if out.exists() and any(out.iterdir()) and not (out / answer_log.FOLDER).is_dir():
         raise ItaMedError(f"{out} is not empty; name a new folder")
@@ -101,7 +111,14 @@ def _settings(run: Run, loaded: list[TaskData]) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class Generated:
-    """texts: task -> (example id, text as generated); speed: task -> counts and times."""
+    """What came out of asking a model.
+
+    Attributes:
+        texts: task -> (example id, text as generated).
+        speed: task -> counts and times.
+        identity: which model it was; see `model_identity.identity_of`.
+        declared: what it says of itself to the leaderboard.
+    """
 
     texts: dict[str, list[tuple[str, str]]]
     speed: dict[str, dict[str, Any]]
@@ -206,7 +223,12 @@ def _text(data: TaskData, request: prompt_requests.Request, asked: run_requests.
 
 
 def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
-    """How constraints reach the model: `settings` for `requests.build`, or in the engine `processors` for `ask.ask`."""
+    """How constraints reach the model.
+
+    Returns:
+        `settings` for `prompt_requests.maker`, where the backend takes them as generation settings, and `processors`
+        for `run_requests.ask`, where our own engine generates; None for what is not needed.
+    """
     if not run.constrained:
         return None, None
     from ita_med.tasks.decoding import routes
@@ -224,7 +246,7 @@ def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
 
 
 def _remember(name: str, loaded: list[TaskData]) -> None:
-    """The floors answer from the data of `harness`."""
+    """Hand the loaded data to `lm_eval_hooks`, from which the baselines answer."""
     if name == "baseline":
         from ita_med.tasks.benchmark import lm_eval_hooks
 

@@ -41,7 +41,12 @@ KeysValues = list[tuple["torch.Tensor", "torch.Tensor"]]
 
 @dataclass(frozen=True)
 class Group:
-    """Requests of one task with their prompts' tokens, longest first; prefix: what the task's prompts begin with."""
+    """Requests of one task that are generated together.
+
+    Attributes:
+        rows: each with the tokens of its prompt, longest first.
+        prefix: the tokens that all prompts of the task begin with.
+    """
 
     rows: list[tuple[Request, list[int]]]
     prefix: list[int]
@@ -53,9 +58,14 @@ class Group:
 
 @dataclass
 class Batch:
-    """Answers being written: token ids and mask (rows, columns), and the keys and values of the leading columns.
+    """Answers being written.
 
-    rows: numbers of the requests; made: tokens that each has generated so far; processors: one list per row.
+    Attributes:
+        rows: the number of each row's request in its group.
+        ids, mask: tokens so far and which of them count, both (rows, columns), padded on the left.
+        cache: keys and values of the leading columns.
+        made: tokens that each row has generated so far.
+        processors: those of each row.
     """
 
     rows: list[int]

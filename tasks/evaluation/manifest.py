@@ -28,7 +28,17 @@ def manifest(
     declared: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
-    """started: seconds since 1970; left_out: task -> why."""
+    """What manifest.json holds.
+
+    Args:
+        run: the options of the run.
+        loaded: the tasks that were asked.
+        left_out: task -> why it was not.
+        identity: which model it was; see `model_identity.identity_of`.
+        speed: task -> counts and times; see `run_requests.speed`.
+        declared: what the run says of its model; see `model_facts.declared`.
+        started: seconds since 1970.
+    """
     return {
         "model": identity["model"],
         "revision": identity.get("revision", ""),

@@ -19,9 +19,19 @@ CPU_BATCH, GPU_BATCH = 16, 64
 def load(
     name: str, model_args: str, *, batch_size: str, device: str | None, seed: int, constrained: bool = False
 ) -> Any:
-    """An lm-eval model; one line instead of a stack trace for a type, an extra or a folder that is not there.
+    """An lm-eval model.
 
-    constrained: vLLM gets the backend of structured outputs that keeps to our separators, unless another one is named.
+    Args:
+        name: lm-eval's type of model, or "baseline".
+        model_args: as lm-eval takes them, "a=1,b=x".
+        batch_size: a number, or "auto".
+        device: None: the type's own choice.
+        seed: for models that draw.
+        constrained: vLLM gets the backend of structured outputs that keeps to our separators, unless another one is
+            named.
+
+    Raises:
+        ItaMedError: the type, a package or the model's files are not there, or it does not take the arguments.
     """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # else a page of traces for each request that fails
@@ -78,7 +88,7 @@ def _needs_more(name: str, error: ImportError) -> ItaMedError:
 
 
 def arguments(model_args: str) -> dict[str, Any]:
-    """ "a=1,b=x" as lm-eval reads it."""
+    """The arguments in "a=1,b=x", as lm-eval reads them; an ItaMedError where they have another form."""
     from lm_eval.utils import simple_parse_args_string
 
     try:

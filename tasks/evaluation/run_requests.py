@@ -28,8 +28,13 @@ Cut = Callable[[Request], Iterator[list[Request]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Texts by request key; of prompts that did not fit, the keys of those asked in windows, with the requests of
-    these, and of those not asked at all."""
+    """What became of a run's requests.
+
+    Attributes:
+        answers: by request key.
+        windows: of prompts that did not fit and were asked in windows, key -> the requests of the windows.
+        too_long: keys of prompts that did not fit and were not asked at all.
+    """
 
     answers: dict[str, Answer]
     windows: dict[str, list[Request]]
@@ -46,10 +51,17 @@ def ask(
     processors: Processors | None = None,
     cut: Cut | None = None,
 ) -> Asked:
-    """Answers to all requests of this process's share; `advance(task, n)` is told of n documents that are done.
+    """Ask a model all requests of this process's share, those that are answered in the journal excepted.
 
-    max_length: tokens of prompt and answer that the model takes, None where only its server knows. A prompt that
-    leaves no room for `max_gen_toks` is asked in windows, as `cut` makes them, or else not at all.
+    Args:
+        lm: the lm-eval model.
+        by_task: the requests of each task.
+        journal: holds the answers of earlier calls and gets the new ones.
+        advance: called with (task, n) when n more documents of a task are done.
+        max_length: tokens of prompt and answer that the model takes, None where only its server knows. A prompt that
+            leaves no room for `max_gen_toks` is asked in windows, or else not at all.
+        processors: for constrained decoding with our own engine.
+        cut: makes windows of a request.
     """
     engine = Engine(lm, int(lm.batch_size), processors) if has_engine(lm) else None
     in_windows: dict[str, list[Request]] = {}
@@ -76,7 +88,7 @@ def ask(
 
 
 def has_engine(lm: Any) -> bool:
-    """Whether `engine` can run the model; else it answers through its own `generate_until`."""
+    """Whether `hf_engine` can run the model; else it answers through its own `generate_until`."""
     return hasattr(lm, "tok_batch_encode") and hasattr(lm, "_model_generate") and supports(lm)
 
 
@@ -157,6 +169,7 @@ class _Hook:
         self.done: set[str] = set()
 
     def add_partial(self, kind: str, args: Any, text: Any) -> None:
+        """Called by the backend with each answer of `generate_until`: args are those of its request."""
         if kind == "generate_until" and (key := self.keys.get(str(args[0]))):
             self.finish([(key, text)])
 

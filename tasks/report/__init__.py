@@ -56,5 +56,5 @@ def text(rows: list[Row]) -> str:
 
 
 def as_dict(rows: list[Row]) -> dict[str, Any]:
-    """The same for programs."""
+    """Plain results as a dictionary ready for JSON; see as_records."""
     return as_records.render(Report(rows))

@@ -23,10 +23,19 @@ Interval = tuple[float, float]
 
 @dataclass
 class Pair:
-    """Two runs on the tasks that both ran: `first` minus `second`, in points; None where the gold data are not there.
+    """Two runs on the tasks that both ran: `first` minus `second`, in points. None where the gold data are not there.
 
-    difference: of the means of family means. p: permutation over documents; p_bootstrap: over the same documents;
-    wilcoxon: over tasks. *_holm: corrected over all pairs of the part. not_compared: tasks that one of them ran.
+    Attributes:
+        first, second: numbers of the runs.
+        tasks: those that both ran.
+        not_compared: tasks that only one of them ran.
+        difference: of the means of family means.
+        wins, ties, losses: tasks of the first run.
+        wilcoxon: p over tasks.
+        low, high: 95 % interval of the difference.
+        p: permutation over documents.
+        p_bootstrap: bootstrap over the same documents.
+        wilcoxon_holm, p_holm: corrected over all pairs of the part.
     """
 
     first: int
@@ -58,10 +67,15 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """pairs: by part. intervals: 95 %, in points, by (run, task), (run, part) for AVG and (run, family).
+    """All that a report needs beside the runs themselves.
 
-    task_p, task_delta: by (run, task), the run's difference from the baseline: p, Holm over all of them, and interval.
-    without: why tasks have no intervals and tests; changed: scores that differ from those of results.json.
+    Attributes:
+        pairs: part -> all pairs of runs.
+        intervals: 95 %, in points, by (run, task), (run, part) for AVG, and (run, family).
+        task_p: by (run, task), p of the run's difference from the baseline, Holm over all of them.
+        task_delta: by (run, task), the interval of that difference.
+        without: task -> why it has no intervals and tests.
+        changed: a sentence for each score that differs from that of results.json.
     """
 
     pairs: dict[str, list[Pair]] = field(default_factory=dict)
@@ -72,6 +86,7 @@ class Comparison:
     changed: list[str] = field(default_factory=list)
 
     def pair(self, part: str, row: int, other: int) -> Pair | None:
+        """The pair of two runs in a part, seen from the first; None if they share no task."""
         for pair in self.pairs[part]:
             if {pair.first, pair.second} == {row, other}:
                 return pair.seen_from(row)

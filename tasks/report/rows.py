@@ -24,9 +24,17 @@ LIMITED_NOTE = "LIMITED RUN: only some documents were answered; not comparable, 
 
 @dataclass
 class Row:
-    """One run: scores and standard errors in points (0–100) by task; notes are what every reader must know.
+    """One run.
 
-    documents: evaluated examples by task; data: provenance by task; seconds: wall time of the run, if it is known.
+    Attributes:
+        name, method: the model, and how it was asked.
+        scores, errors: by task, in points (0–100); errors are standard errors.
+        notes: what every reader must know.
+        folder: the submission folder.
+        version: of the benchmark.
+        documents: evaluated examples by task.
+        data: provenance by task.
+        seconds: wall time of the run, if it is known.
     """
 
     name: str
@@ -47,9 +55,11 @@ class Row:
         return f"{self.name} {self.method}"
 
     def part(self, part: str) -> dict[str, float]:
+        """The scores of the tasks of a part."""
         return {t: s for t, s in self.scores.items() if in_part(t, part)}
 
     def families(self, part: str) -> dict[str, float]:
+        """The family means of a part."""
         return means(self.part(part))
 
     def partial(self, part: str) -> bool:
@@ -68,10 +78,12 @@ class Row:
 
 
 def in_part(task: str, part: str) -> bool:
+    """Whether a task belongs to a part of the report ("all", "id", "ood")."""
     return part == "all" or catalogue.task(task).distribution == part
 
 
 def families_of(tasks: list[str]) -> dict[str, str]:
+    """Task -> its family."""
     return {task: catalogue.task(task).family for task in tasks}
 
 
@@ -171,4 +183,5 @@ def _check_task(a: Row, b: Row, task: str) -> None:
 
 
 def fingerprint(row: Row, task: str) -> str:
+    """The fingerprint of the data on which a run was scored, "" if it does not say."""
     return row.data.get(task, "").partition(":")[2]
