@@ -12,8 +12,8 @@ from ita_med.leaderboard import store
 from ita_med.leaderboard.ranking import fingerprint, table
 from ita_med.leaderboard.store import Entry
 from ita_med.tasks.report.compare import Comparison, Pair, compare_counts
-from ita_med.tasks.report.rows import Row
-from ita_med.tasks.report.tables import Report
+from ita_med.tasks.report.rows import RunRow
+from ita_med.tasks.report.tables import RunReport
 from ita_med.tasks.scoring.comparison import TaskCounts
 from ita_med.tasks.scoring.metrics import Array
 from ita_med.version import BENCHMARK_VERSION
@@ -50,7 +50,7 @@ class Compared:
 
 def report(
     connection: Connection, ids: list[int], *, synthetic: bool = False, version: str = BENCHMARK_VERSION
-) -> Report:
+) -> RunReport:
     """A report on systems of the board, the first being the baseline; `tasks.report.render` writes it in any format."""
     if not 2 <= len(ids) <= MOST or len(set(ids)) != len(ids):
         raise ItaMedError(f"compare 2 to {MOST} different systems")
@@ -59,7 +59,7 @@ def report(
         raise ItaMedError(f"no submission {absent[0]} on the board")
     entries = [found[n] for n in ids]
     rows = [
-        Row(
+        RunRow(
             e.claim.model, e.claim.method, {t: 100 * x for t, x in e.scores.items()},
             {t: 100 * x for t, x in e.errors.items()}, [], version=version, synthetic=synthetic, data=e.data,
         )
@@ -69,7 +69,7 @@ def report(
     for task in catalogue.tasks(ready=True):
         if ran := [e for e in entries if task.id in e.scores]:
             tables.append(_table(connection, task.id, entries, ran))
-    return Report(rows, compare_counts(rows, tables, 0))
+    return RunReport(rows, compare_counts(rows, tables, 0))
 
 
 def _table(connection: Connection, task: str, entries: list[Entry], ran: list[Entry]) -> TaskCounts:
@@ -89,7 +89,7 @@ def compare(connection: Connection, ids: list[int], *, synthetic: bool, version:
     return Compared(ids, labels, found.comparison.pairs, _tasks(found.rows, ids, found.comparison))
 
 
-def _tasks(rows: list[Row], ids: list[int], comparison: Comparison) -> list[TaskDifference]:
+def _tasks(rows: list[RunRow], ids: list[int], comparison: Comparison) -> list[TaskDifference]:
     cells = []
     for (n, task), p in comparison.task_p.items():
         score, first = rows[n].scores[task], rows[0].scores[task]

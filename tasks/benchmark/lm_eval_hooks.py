@@ -84,7 +84,7 @@ def to_dataset(data: TaskData, examples: list[Any]) -> Any:
     return Dataset.from_dict(rows, features=Features({name: Value("string") for name in rows}))
 
 
-def of(doc: dict[str, Any]) -> TaskData:
+def task_data_of(doc: dict[str, Any]) -> TaskData:
     """The task and data that a document of `documents` belongs to."""
     key = doc["task"], doc["data"]
     if key not in _loaded:
@@ -97,7 +97,7 @@ def of(doc: dict[str, Any]) -> TaskData:
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     """The counts of one answer, once per metric; "score" before "score_stderr", as lm-eval needs it."""
-    data = of(doc)
+    data = task_data_of(doc)
     example = data.by_id[doc["id"]]
     answer = data.parse(results[0], example)
     counts = tuple(data.count(example, answer))
@@ -111,7 +111,7 @@ def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
 
 def choices(doc: dict[str, Any]) -> list[str]:
     """`doc_to_choice`: the possible answers to a document, or a shot, as a model should write them."""
-    data = of(doc)
+    data = task_data_of(doc)
     example = data.by_id.get(doc["id"]) or next(shot for shot in data.shots if shot.id == doc["id"])
     return [data.render(answer) for answer in data.family.alternatives(example)]
 

@@ -47,10 +47,10 @@ class AnswerProcessor:
     def __init__(self, tokenizer: Any, constraints: list[Constraint | None], max_new_tokens: int | None = None) -> None:
         self.tokenizer = prepare(tokenizer)
         self.max_new_tokens = max_new_tokens
-        roots: dict[int, Row] = {}
+        roots: dict[int, AnswerState] = {}
         for one in constraints:
             if one is not None and id(one) not in roots:
-                roots[id(one)] = Row(self.tokenizer, one)
+                roots[id(one)] = AnswerState(self.tokenizer, one)
         self.rows = [None if one is None else roots[id(one)].copy() for one in constraints]
         self.bits = np.full((len(constraints), (self.tokenizer.vocab_size + 31) // 32), -1, dtype=np.int32)
         self.prompt, self.width = 0, 0
@@ -113,7 +113,7 @@ def completed(tokenizer: Any, constraint: Constraint, text: str, max_new_tokens:
 
     A text that the constraint does not allow (the backend did not keep to it) stays as it is.
     """
-    row = Row(prepare(tokenizer), constraint)
+    row = AnswerState(prepare(tokenizer), constraint)
     tokens = tokenizer.encode(text, add_special_tokens=False)
     most = max_new_tokens - min(row.reserve, max_new_tokens // 2)
     whole = row.copy()
@@ -128,7 +128,7 @@ def completed(tokenizer: Any, constraint: Constraint, text: str, max_new_tokens:
     return str(row.tokenizer.decode_bytes(row.tokens).decode("utf-8", "replace"))
 
 
-class Row:
+class AnswerState:
     """One answer on its way: the matcher's state and the tokens so far."""
 
     def __init__(self, tokenizer: Any, constraint: Constraint) -> None:
@@ -144,9 +144,9 @@ class Row:
         self.reserve = 0
         self.reserve = self._shortest() + RESERVE
 
-    def copy(self) -> Row:
+    def copy(self) -> AnswerState:
         """The same state, to go on apart from this one."""
-        other = object.__new__(Row)
+        other = object.__new__(AnswerState)
         other.__dict__ = self.__dict__ | {"matcher": self.matcher.deep_copy(), "tokens": list(self.tokens)}
         return other
 

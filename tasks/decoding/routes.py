@@ -38,7 +38,7 @@ def of_model(model: str) -> str:
 
 def constraint_of(doc: dict[str, Any], kind: str = "schema") -> Constraint:
     """What the answer to a document of `lm_eval_hooks.documents` may be."""
-    data = lm_eval_hooks.of(doc)
+    data = lm_eval_hooks.task_data_of(doc)
     return grammar.constraint(data, data.by_id[doc["id"]], kind)
 
 

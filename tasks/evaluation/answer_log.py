@@ -25,7 +25,7 @@ SYNC_EVERY = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class LoggedAnswer:
     """What a model wrote.
 
     Attributes:
@@ -46,7 +46,7 @@ class Journal:
         self.folder = out / FOLDER
         self.path = self.folder / f"answers-{rank}.jsonl"
         self.run = run
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, LoggedAnswer] = {}
         self._file: Any = None
         self._synced = 0.0
         if self.folder.is_dir():
@@ -54,7 +54,7 @@ class Journal:
             for path in sorted(self.folder.glob("answers-*.jsonl")):
                 self.answers |= _read(path)
 
-    def add(self, answers: Iterable[tuple[str, Answer]]) -> None:
+    def add(self, answers: Iterable[tuple[str, LoggedAnswer]]) -> None:
         """Record the answers of a batch."""
         rows = dict(answers)
         self.answers |= rows
@@ -107,12 +107,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _read(path: Path) -> dict[str, Answer]:
+def _read(path: Path) -> dict[str, LoggedAnswer]:
     answers = {}
     for line in path.read_bytes().split(b"\n"):
         try:
             row = orjson.loads(line)
-            answers[row["key"]] = Answer(row["raw"], row["tokens"], row["seconds"])
+            answers[row["key"]] = LoggedAnswer(row["raw"], row["tokens"], row["seconds"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue  # an empty or a torn line
     return answers

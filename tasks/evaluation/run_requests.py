@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.evaluation.answer_log import Answer, Journal
+from ita_med.tasks.evaluation.answer_log import Journal, LoggedAnswer
 from ita_med.tasks.evaluation.hf_engine import Engine, Processors, groups, supports, tokenise
 from ita_med.tasks.evaluation.prompt_requests import Request
 from ita_med.tasks.families.json_answer import MAX_CHARACTERS
@@ -20,7 +20,7 @@ CHUNK = 512
 """Requests per call of a backend of lm-eval, which batches them itself and reports each answer as it comes."""
 SMALL_CHUNK = 32
 """The same for other models, which report answers at the end of a call."""
-Row = tuple[Request, Any]
+TokenisedRequest = tuple[Request, Any]
 """A request and its prompt's tokens, or None."""
 Cut = Callable[[Request], Iterator[list[Request]]]
 """A request that does not fit -> ways to ask it in windows, the finest one first (see `windows.cuts`)."""
@@ -36,7 +36,7 @@ class Asked:
         too_long: keys of prompts that did not fit and were not asked at all.
     """
 
-    answers: dict[str, Answer]
+    answers: dict[str, LoggedAnswer]
     windows: dict[str, list[Request]]
     too_long: set[str]
 
@@ -92,7 +92,9 @@ def has_engine(lm: Any) -> bool:
     return hasattr(lm, "tok_batch_encode") and hasattr(lm, "_model_generate") and supports(lm)
 
 
-def _with_tokens(lm: Any, engine: Engine | None, requests: dict[str, Request], max_length: int | None) -> list[Row]:
+def _with_tokens(
+    lm: Any, engine: Engine | None, requests: dict[str, Request], max_length: int | None
+) -> list[TokenisedRequest]:
     """Requests with the tokens of their prompts where they matter and the model has a tokenizer; else with None."""
     distinct = list(requests.values())
     if engine:
@@ -100,14 +102,16 @@ def _with_tokens(lm: Any, engine: Engine | None, requests: dict[str, Request], m
     return [(r, None if max_length is None else _encode(lm, r.prompt)) for r in distinct]
 
 
-def _fits(row: Row, max_length: int | None) -> bool:
+def _fits(row: TokenisedRequest, max_length: int | None) -> bool:
     request, tokens = row
     return not tokens or max_length is None or len(tokens) + int(request.kwargs["max_gen_toks"]) <= max_length
 
 
-def _in_windows(lm: Any, engine: Engine | None, ways: Iterator[list[Request]], max_length: int | None) -> list[Row]:
+def _in_windows(
+    lm: Any, engine: Engine | None, ways: Iterator[list[Request]], max_length: int | None
+) -> list[TokenisedRequest]:
     """The first way after the finest one whose windows all fit; the finest if no other does; [] if not even that."""
-    finest: list[Row] = []
+    finest: list[TokenisedRequest] = []
     for way in ways:
         tokens = {r.key: t for r, t in _with_tokens(lm, engine, {r.key: r for r in way}, max_length)}
         rows = [(request, tokens[request.key]) for request in way]
@@ -130,7 +134,7 @@ def _encode(lm: Any, text: Any) -> Any:
         return None
 
 
-def _by_engine(engine: Engine, rows: list[Row], journal: Journal) -> Iterator[str]:
+def _by_engine(engine: Engine, rows: list[TokenisedRequest], journal: Journal) -> Iterator[str]:
     """Keys of answered requests. A group that is not wholly in the journal is generated again as a whole."""
     lm = engine.lm
     requests, tokens = [request for request, _ in rows], [tokens for _, tokens in rows]
@@ -205,10 +209,10 @@ def _generate_until(lm: Any, chunk: list[Request]) -> list[Any]:
     return texts
 
 
-def _answer(lm: Any, raw: Any, seconds: float) -> Answer:
+def _answer(lm: Any, raw: Any, seconds: float) -> LoggedAnswer:
     text = clean(raw)
     tokens = _encode(lm, text) if text else []
-    return Answer(text, None if tokens is None else len(tokens), seconds)
+    return LoggedAnswer(text, None if tokens is None else len(tokens), seconds)
 
 
 def clean(raw: Any) -> str:

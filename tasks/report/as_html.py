@@ -7,10 +7,10 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.tasks.report.rows import COLUMNS
-from ita_med.tasks.report.tables import Report, Table, notes, once, shared_mean, tables
+from ita_med.tasks.report.tables import RunReport, Table, notes, once, shared_mean, tables
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     sections = [f'<p class="note">{escape(note)}</p>' for note in notes(report)]
     figures = [
         (figure, caption)
@@ -30,7 +30,7 @@ def _figure(figure: Any, caption: str, *, library: bool) -> str:
     return f"<figure>{chart}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _families(report: Report) -> Any:
+def _families(report: RunReport) -> Any:
     """Bars of the family means, all tasks."""
     import plotly.graph_objects as go
 
@@ -54,7 +54,7 @@ def _families(report: Report) -> Any:
     return figure
 
 
-def _times(report: Report) -> Any:
+def _times(report: RunReport) -> Any:
     """Score against seconds, one point per run; None where no run has a time."""
     import plotly.graph_objects as go
 

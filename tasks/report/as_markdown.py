@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ita_med.tasks.report.tables import Report, Table, notes, once, tables
+from ita_med.tasks.report.tables import RunReport, Table, notes, once, tables
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     return page(once(tables(report)), notes(report))
 
 

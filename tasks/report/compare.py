@@ -13,7 +13,7 @@ from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.report.rows import PARTS, Row, families_of, fingerprint, means
+from ita_med.tasks.report.rows import PARTS, RunRow, families_of, fingerprint, means
 from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
 from ita_med.version import BENCHMARK_VERSION
@@ -93,7 +93,7 @@ class Comparison:
         return None
 
 
-def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Comparison:
+def compare(rows: list[RunRow], baseline: int, mirror: str | None = None) -> Comparison:
     """Score the runs' predictions again and test all pairs; what has no gold data keeps its stored score.
 
     The scores of the rows become those of their predictions.
@@ -103,7 +103,7 @@ def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Compar
 
 
 def compare_counts(
-    rows: list[Row], tables: list[comparison.TaskCounts], baseline: int, found: Comparison | None = None
+    rows: list[RunRow], tables: list[comparison.TaskCounts], baseline: int, found: Comparison | None = None
 ) -> Comparison:
     """Test all pairs on counts that are at hand: rows and tables are in the same order of systems."""
     found = found or Comparison()
@@ -116,7 +116,7 @@ def compare_counts(
     return found
 
 
-def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[comparison.TaskCounts]:
+def _open(rows: list[RunRow], mirror: str | None, found: Comparison) -> list[comparison.TaskCounts]:
     """Counts of every task whose gold data are at hand."""
     from rich.console import Console
     from rich.progress import track
@@ -138,7 +138,7 @@ class NotTheSame(ItaMedError):
     """Two runs answered different documents."""
 
 
-def _gold(rows: list[Row], task: str, mirror: str | None) -> TaskData:
+def _gold(rows: list[RunRow], task: str, mirror: str | None) -> TaskData:
     """The task's data, if they are those that the runs were scored on."""
     ran = [row for row in rows if task in row.scores]
     if ran[0].version != BENCHMARK_VERSION:
@@ -151,7 +151,7 @@ def _gold(rows: list[Row], task: str, mirror: str | None) -> TaskData:
     return data
 
 
-def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.TaskCounts:
+def _counts(rows: list[RunRow], data: TaskData, found: Comparison) -> comparison.TaskCounts:
     """Counts of all runs on one task; their scores are put into the rows."""
     task = data.task.id
     answers = {
@@ -176,7 +176,7 @@ def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.Ta
     return table
 
 
-def _answered(rows: list[Row], data: TaskData, ids: dict[int, set[str]]) -> TaskData:
+def _answered(rows: list[RunRow], data: TaskData, ids: dict[int, set[str]]) -> TaskData:
     """The task with the documents of limited runs only, which must be the same for all."""
     answered = {n: found & data.by_id.keys() if rows[n].limited else set(data.by_id) for n, found in ids.items()}
     first, *others = answered
@@ -189,7 +189,7 @@ def _answered(rows: list[Row], data: TaskData, ids: dict[int, set[str]]) -> Task
     return dataclasses.replace(data, examples=[e for e in data.examples if e.id in answered[first]])
 
 
-def _pairs(rows: list[Row], part: str) -> list[Pair]:
+def _pairs(rows: list[RunRow], part: str) -> list[Pair]:
     """What needs no gold data: differences, wins and losses, Wilcoxon over tasks."""
     pairs = []
     for j, b in enumerate(rows):
@@ -209,7 +209,7 @@ def _pairs(rows: list[Row], part: str) -> list[Pair]:
     return pairs
 
 
-def _intervals(rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, found: Comparison) -> None:
+def _intervals(rows: list[RunRow], tables: list[comparison.TaskCounts], resampled: Array, found: Comparison) -> None:
     """Intervals of tasks, AVG and family means; resampled: (tasks, resamples, runs), in points."""
     place = {table.task: n for n, table in enumerate(tables)}
     alone = {table.task for table in tables if len(table.documents) < 2}
@@ -232,7 +232,7 @@ def _intervals(rows: list[Row], tables: list[comparison.TaskCounts], resampled: 
 
 
 def _tests(
-    rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, baseline: int, found: Comparison
+    rows: list[RunRow], tables: list[comparison.TaskCounts], resampled: Array, baseline: int, found: Comparison
 ) -> None:
     """Fill in the tests of all pairs whose shared tasks all have gold data, and those of single tasks."""
     place = {table.task: n for n, table in enumerate(tables)}

@@ -23,7 +23,7 @@ LIMITED_NOTE = "LIMITED RUN: only some documents were answered; not comparable, 
 
 
 @dataclass
-class Row:
+class RunRow:
     """One run.
 
     Attributes:
@@ -92,12 +92,12 @@ def means(scores: dict[str, float]) -> dict[str, float]:
     return family_means(scores, families_of(list(scores)))
 
 
-def read_run(folder: Path) -> Row:
+def read_run(folder: Path) -> RunRow:
     """The results and manifest of a submission folder."""
     results, manifest = (_read_json(folder / name) for name in ("results.json", "manifest.json"))
     try:
         tasks: dict[str, Any] = results["tasks"]
-        return Row(
+        return RunRow(
             visible(manifest["model"]),
             visible(manifest["method"]),
             {catalogue.task(task).id: 100 * r["score"] for task, r in tasks.items()},
@@ -131,7 +131,7 @@ def _seconds(manifest: dict[str, Any]) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
 
 
-def read_runs(folders: list[Path]) -> list[Row]:
+def read_runs(folders: list[Path]) -> list[RunRow]:
     """All runs; where two have the same model and method, the folder's name is added to the method."""
     repeated = [str(folder) for folder, n in Counter(folder.resolve() for folder in folders).items() if n > 1]
     if repeated:
@@ -144,7 +144,7 @@ def read_runs(folders: list[Path]) -> list[Row]:
     return rows
 
 
-def find(rows: list[Row], name: str) -> int:
+def find(rows: list[RunRow], name: str) -> int:
     """Which run is meant: by folder, its name, model, method, or model and method."""
     for key in (
         lambda row: {str(row.folder), row.folder.name, row.label},
@@ -158,7 +158,7 @@ def find(rows: list[Row], name: str) -> int:
     raise ItaMedError(f'no single run is called "{name}"; the runs are {known}')
 
 
-def check_comparable(rows: list[Row]) -> None:
+def check_comparable(rows: list[RunRow]) -> None:
     """Refuse runs that were not scored on the same documents by the same version of the benchmark."""
     for row in rows[1:]:
         pair = f"{rows[0].folder} and {row.folder} cannot be compared"
@@ -174,7 +174,7 @@ def check_comparable(rows: list[Row]) -> None:
                 _check_task(other, row, task)
 
 
-def _check_task(a: Row, b: Row, task: str) -> None:
+def _check_task(a: RunRow, b: RunRow, task: str) -> None:
     pair = f"{a.folder} and {b.folder} cannot be compared on {task}"
     if fingerprint(a, task) != fingerprint(b, task):
         raise ItaMedError(f"{pair}: their data differ ({a.data[task]} and {b.data[task]}); run one of them again")
@@ -182,6 +182,6 @@ def _check_task(a: Row, b: Row, task: str) -> None:
         raise ItaMedError(f"{pair}: {a.documents[task]:,} and {b.documents[task]:,} documents; run both alike")
 
 
-def fingerprint(row: Row, task: str) -> str:
+def fingerprint(row: RunRow, task: str) -> str:
     """The fingerprint of the data on which a run was scored, "" if it does not say."""
     return row.data.get(task, "").partition(":")[2]

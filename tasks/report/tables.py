@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ita_med import catalogue
 from ita_med.tasks.report.compare import Comparison, Interval, Pair
 from ita_med.tasks.report.reference import Reference
-from ita_med.tasks.report.rows import COLUMNS, PARTS, Row, in_part, means
+from ita_med.tasks.report.rows import COLUMNS, PARTS, RunRow, in_part, means
 from ita_med.tasks.scoring.metrics import RESAMPLES, average
 from ita_med.tasks.scoring.statistics import PERMUTATIONS, stars
 
@@ -29,10 +29,10 @@ TIMES_NOTE = "Wall time of the whole run, model loading included; the mean of th
 
 
 @dataclass
-class Report:
+class RunReport:
     """comparison: None for plain results without intervals and tests; baseline: the run that deltas refer to."""
 
-    rows: list[Row]
+    rows: list[RunRow]
     comparison: Comparison | None = None
     baseline: int = 0
     parts: list[str] = field(default_factory=lambda: list(PARTS))
@@ -67,7 +67,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def tables(report: Report) -> list[Table]:
+def tables(report: RunReport) -> list[Table]:
     """All tables of the report, in order."""
     out = []
     for part in report.shown:
@@ -92,7 +92,7 @@ def once(found: list[Table]) -> list[Table]:
     return found
 
 
-def notes(report: Report) -> list[str]:
+def notes(report: RunReport) -> list[str]:
     """What every reader must know first."""
     found = [note for row in report.rows for note in row.notes]
     if report.comparison:
@@ -105,7 +105,7 @@ def notes(report: Report) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def family_table(report: Report, part: str) -> Table:
+def family_table(report: RunReport, part: str) -> Table:
     """One line per run: model, method, family means, AVG, and the difference from the baseline."""
     total = sum(part in ("all", task.distribution) for task in catalogue.tasks())
     compared = report.comparison is not None and len(report.rows) > 1
@@ -128,7 +128,7 @@ def family_table(report: Report, part: str) -> Table:
     return table
 
 
-def _delta(report: Report, part: str, row: int) -> list[str]:
+def _delta(report: RunReport, part: str, row: int) -> list[str]:
     if row == report.baseline:
         return ["baseline", "", ""]
     pair = report.delta(part, row)
@@ -137,7 +137,7 @@ def _delta(report: Report, part: str, row: int) -> list[str]:
     return [_starred(pair), _difference(pair), p_value(pair.p_holm)]
 
 
-def pair_table(report: Report, part: str) -> Table:
+def pair_table(report: RunReport, part: str) -> Table:
     """One line per pair of runs: difference, interval, both tests."""
     assert report.comparison is not None
     head = ["first", "second", "difference", "95 %", "p", "Wilcoxon p", "wins", "ties", "losses", "tasks"]
@@ -155,7 +155,7 @@ def pair_table(report: Report, part: str) -> Table:
     return table
 
 
-def task_table(report: Report) -> Table:
+def task_table(report: RunReport) -> Table:
     """One line per task: each run's score with its interval, or its standard error."""
     compared = report.comparison is not None
     title = "By task: score [95 % interval], points" if compared else "By task: score ± standard error, points"
@@ -166,7 +166,7 @@ def task_table(report: Report) -> Table:
     return Table(title, lines, 2, [TASKS_NOTE] if compared and len(report.rows) > 1 else [])
 
 
-def _score(report: Report, row: int, task: str) -> str:
+def _score(report: RunReport, row: int, task: str) -> str:
     if task not in report.rows[row].scores:
         return NONE
     score = number(report.rows[row].scores[task])
@@ -178,7 +178,7 @@ def _score(report: Report, row: int, task: str) -> str:
     return f"{score} {interval(found)} {stars(report.comparison.task_p.get((row, task)), *delta)}".rstrip()
 
 
-def time_table(report: Report) -> Table:
+def time_table(report: RunReport) -> Table:
     """Seconds of each run, beside the mean of the tasks that all runs have."""
     lines = [["model", "method", "score", "seconds", "documents", "seconds per document"]]
     for row in report.rows:
@@ -189,7 +189,7 @@ def time_table(report: Report) -> Table:
     return Table("Time", lines, 2, [TIMES_NOTE])
 
 
-def shared_mean(report: Report, row: Row) -> float | None:
+def shared_mean(report: RunReport, row: RunRow) -> float | None:
     """The mean of family means over the tasks that all runs have."""
     shared = {task: row.scores[task] for task in report.tasks if all(task in other.scores for other in report.rows)}
     return average(means(shared)) if shared else None

@@ -139,7 +139,7 @@ def bytes_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def accepts(tokenizer: Any, constraint: grammar.Constraint, text: str) -> bool:
     """Whether the text, as the tokenizer cuts it, is let through to its end."""
-    row = hf.Row(hf.prepare(tokenizer), constraint)
+    row = hf.AnswerState(hf.prepare(tokenizer), constraint)
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
     return row.matcher.try_consume_tokens(tokens) == len(tokens) and bool(row.matcher.is_accepting())
 

@@ -50,7 +50,7 @@ def _five_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def built(runs: Path) -> report.Report:
+def built(runs: Path) -> report.RunReport:
     return report.build([runs / name for name in ("knn", "majority", "random", "partial")], baseline="majority")
 
 
@@ -65,7 +65,7 @@ def edit(folder: Path, copy: Path, file: str, change: dict[str, Any]) -> Path:
 # --- what is compared
 
 
-def test_deltas_and_tests_are_those_of_the_predictions(built: report.Report, runs: Path) -> None:
+def test_deltas_and_tests_are_those_of_the_predictions(built: report.RunReport, runs: Path) -> None:
     assert built.rows[built.baseline].folder.name == "majority"
     pair = built.delta("all", 0)
     assert pair is not None
@@ -97,7 +97,7 @@ def test_the_p_of_one_task_is_that_of_its_counts(runs: Path) -> None:
     assert found.comparison.task_p[1, "ita_med_qa_med_ita"] >= raw - 0.02
 
 
-def test_holm_is_over_all_pairs_of_a_part(built: report.Report) -> None:
+def test_holm_is_over_all_pairs_of_a_part(built: report.RunReport) -> None:
     assert built.comparison is not None
     pairs = built.comparison.pairs["all"]
     assert len(pairs) == 6
@@ -106,7 +106,7 @@ def test_holm_is_over_all_pairs_of_a_part(built: report.Report) -> None:
     assert all(0 < pair.wilcoxon <= pair.wilcoxon_holm <= 1 for pair in pairs)
 
 
-def test_a_pair_turns_round(built: report.Report) -> None:
+def test_a_pair_turns_round(built: report.RunReport) -> None:
     assert built.comparison is not None
     pair = built.comparison.pairs["all"][0]
     other = pair.seen_from(pair.second)
@@ -117,7 +117,7 @@ def test_a_pair_turns_round(built: report.Report) -> None:
     assert other.seen_from(pair.first) == pair
 
 
-def test_a_partial_run_is_marked_has_no_avg_and_its_other_tasks_are_named(built: report.Report) -> None:
+def test_a_partial_run_is_marked_has_no_avg_and_its_other_tasks_are_named(built: report.RunReport) -> None:
     assert built.rows[3].partial("all")
     assert built.rows[3].average("all") is None
     found = tables(built)
@@ -258,19 +258,19 @@ def test_a_run_named_twice_and_a_broken_run_are_one_line(runs: Path, tmp_path: P
 # --- formats
 
 
-def first_table(built: report.Report) -> list[list[str]]:
+def first_table(built: report.RunReport) -> list[list[str]]:
     return tables(built)[0].lines
 
 
 HOSTILE = r"=cmd|' /C calc'!A0 & 50% _x_ {y} \z ~ ^ $ # <b>[l](u)*"
 
 
-def hostile(built: report.Report) -> report.Report:
+def hostile(built: report.RunReport) -> report.RunReport:
     built.rows[0].name = HOSTILE
     return built
 
 
-def test_markdown_reads_back(built: report.Report) -> None:
+def test_markdown_reads_back(built: report.RunReport) -> None:
     page = report.render(hostile(built), "markdown")
     lines = [line for line in page.splitlines() if line.startswith("|")][: 1 + 1 + 4]
     cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
@@ -280,7 +280,7 @@ def test_markdown_reads_back(built: report.Report) -> None:
     assert as_markdown.escape("a|b_c") == r"a\|b\_c"
 
 
-def test_latex_reads_back(built: report.Report) -> None:
+def test_latex_reads_back(built: report.RunReport) -> None:
     page = report.render(hostile(built), "latex")
     body = page[page.index(r"\toprule") : page.index(r"\bottomrule")]
     rows = [line.removesuffix(r" \\") for line in body.splitlines() if line.endswith(r"\\")]
@@ -303,7 +303,7 @@ def _plain(cell: str) -> str:
     return re.sub(r"\\([&%$#_{}])", r"\1", cell).replace("\0", "\\")
 
 
-def test_csv_reads_back(built: report.Report) -> None:
+def test_csv_reads_back(built: report.RunReport) -> None:
     rows = list(csv.DictReader(io.StringIO(report.render(hostile(built), "csv"))))
     average = next(r for r in rows if (r["model"], r["measure"], r["part"]) == ("random", "AVG", "all"))
     pair = built.delta("all", 2)
@@ -318,7 +318,7 @@ def test_csv_reads_back(built: report.Report) -> None:
     assert tasks == set(built.tasks)
 
 
-def test_json_reads_back(built: report.Report) -> None:
+def test_json_reads_back(built: report.RunReport) -> None:
     found = json.loads(report.render(built, "json"))
     assert found["baseline"] == built.rows[1].label
     assert len(found["pairs"]["all"]) == 6
@@ -352,7 +352,7 @@ class Tables(HTMLParser):
             self.tables[-1][-1][-1] += data
 
 
-def test_html_reads_back_and_has_both_figures(built: report.Report) -> None:
+def test_html_reads_back_and_has_both_figures(built: report.RunReport) -> None:
     page = report.render(hostile(built), "html")
     parser = Tables()
     parser.feed(page)
@@ -365,7 +365,7 @@ def test_html_reads_back_and_has_both_figures(built: report.Report) -> None:
     assert report.SYNTHETIC_NOTE in page
 
 
-def test_a_run_without_times_has_no_time_table(built: report.Report) -> None:
+def test_a_run_without_times_has_no_time_table(built: report.RunReport) -> None:
     for row in built.rows:
         row.seconds = None
     assert "Time" not in [table.title for table in tables(built)]
@@ -407,7 +407,7 @@ Llama-3.2-1B-Instruct | FT | 62.2 | 73.7 | 33.2 | 60.8 | 79.4 | 61.9 | +7.2 | **
 """
 
 
-def test_the_reference_rows_are_those_printed(built: report.Report) -> None:
+def test_the_reference_rows_are_those_printed(built: report.RunReport) -> None:
     built.reference = reference.load()
     table = tables(built)[-1]
     assert table.lines[1:] == [[cell.strip() for cell in line.split("|")] for line in PRINTED.strip().splitlines()]
@@ -425,7 +425,7 @@ def test_the_reference_rows_are_internally_consistent() -> None:
             assert row.avg - baseline.avg == pytest.approx(row.delta, abs=0.05)
 
 
-def test_the_reference_never_enters_a_ranking(built: report.Report) -> None:
+def test_the_reference_never_enters_a_ranking(built: report.RunReport) -> None:
     before = [table.lines for table in tables(built)]
     built.reference = reference.load()
     assert [table.lines for table in tables(built)][:-1] == before

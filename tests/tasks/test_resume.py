@@ -143,8 +143,8 @@ def test_a_transformers_run_that_is_killed_ends_as_an_uninterrupted_one(tiny_mod
 # --- the journal
 
 
-def answer(text: str) -> answer_log.Answer:
-    return answer_log.Answer(text, 3, 0.5)
+def answer(text: str) -> answer_log.LoggedAnswer:
+    return answer_log.LoggedAnswer(text, 3, 0.5)
 
 
 def test_a_torn_last_line_is_asked_again_and_the_rest_is_kept(tmp_path: Path) -> None:

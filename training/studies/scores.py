@@ -16,7 +16,7 @@ from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.report.rows import Row, check_comparable, fingerprint, read_runs
+from ita_med.tasks.report.rows import RunRow, check_comparable, fingerprint, read_runs
 from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, Metric, bootstrap_weights, cluster_sums
 from ita_med.training.studies.study import Cell
@@ -30,7 +30,7 @@ LARGE = "large_"
 class Ran:
     """One run. cell, training, inference: what the study wrote of it; None or {} for a run made elsewhere."""
 
-    row: Row
+    row: RunRow
     manifest: dict[str, Any]
     cell: Cell | None = None
     training: dict[str, Any] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def read(out: Path, *, metric: str = "score", mirror: str | None = None) -> Scor
     return found
 
 
-def _ran(row: Row) -> Ran:
+def _ran(row: RunRow) -> Ran:
     manifest = orjson.loads((row.folder / "manifest.json").read_bytes())
     block = manifest.get("study")
     if block is None:
@@ -128,7 +128,7 @@ def _ran(row: Row) -> Ran:
         raise ItaMedError(f'{row.folder}: "study" in manifest.json is not as a study writes it ({error})') from error
 
 
-def _on_task(rows: list[Row], task: str, metric: str, mirror: str | None, found: Scored) -> OnTask:
+def _on_task(rows: list[RunRow], task: str, metric: str, mirror: str | None, found: Scored) -> OnTask:
     ran = {n: row for n, row in enumerate(rows) if task in row.scores}
     data = _gold(next(iter(ran.values())), task, mirror)
     answers = {n: predictions.read(row.folder / "predictions" / f"{task}.jsonl", data)[0] for n, row in ran.items()}
@@ -148,7 +148,7 @@ def _on_task(rows: list[Row], task: str, metric: str, mirror: str | None, found:
     return OnTask(data, data.metrics[chosen], documents, counts)
 
 
-def _gold(row: Row, task: str, mirror: str | None) -> TaskData:
+def _gold(row: RunRow, task: str, mirror: str | None) -> TaskData:
     if row.version != BENCHMARK_VERSION:
         raise ItaMedError(f"{row.folder} is of benchmark version {row.version}, this program has {BENCHMARK_VERSION}")
     data = load(task, sources.EMBEDDED if row.synthetic else mirror)
