@@ -32,9 +32,9 @@ from typing import Any
 import requests
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import accounts, queue, store, tables
-from ita_med.leaderboard.send import zipped
-from ita_med.leaderboard.submission import read_folder
+from ita_med.leaderboard.database import accounts, jobs, store, tables
+from ita_med.leaderboard.submissions.send import zipped
+from ita_med.leaderboard.submissions.submission import read_folder
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
@@ -45,7 +45,7 @@ SILENT = 1.0
 WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from ita_med.leaderboard import queue, store
+from ita_med.leaderboard.database import jobs, store
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 engine = store.connect(os.environ["ITA_MED_DB"])
 def command(job, out):
@@ -53,8 +53,8 @@ def command(job, out):
 print("up", flush=True)
 idle = 0
 while idle < 3 or not rounds:
-    job = queue.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
-                     silent=float(sys.argv[3]))
+    job = jobs.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
+                    silent=float(sys.argv[3]))
     idle = 0 if job else idle + 1
     if not job:
         time.sleep(float(sys.argv[3]) / 2)
@@ -113,7 +113,7 @@ def ask(engine: Engine, user: accounts.User, n: int) -> None:
     """Models for the worker of one round; those that failed are queued again."""
     with store.writing(engine) as connection:
         for k in range(MODELS):
-            queue.enqueue(connection, user, f"kill/model-{n}-{k}")
+            jobs.enqueue(connection, user, f"kill/model-{n}-{k}")
 
 
 def started(engine: Engine, command: list[str]) -> subprocess.Popen[str]:
@@ -197,8 +197,8 @@ def wrong(engine: Engine, told: dict[str, int]) -> list[str]:
 
 def state(engine: Engine) -> str:
     with engine.begin() as connection:
-        jobs = Counter(job.state for job in queue.jobs(connection, 10_000))
-    return "jobs " + ", ".join(f"{n} {name}" for name, n in sorted(jobs.items()))
+        states = Counter(job.state for job in jobs.jobs(connection, 10_000))
+    return "jobs " + ", ".join(f"{n} {name}" for name, n in sorted(states.items()))
 
 
 def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
@@ -212,12 +212,14 @@ def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
     worker = started(engine, [str(folder / "worker.py"), str(folder), "1", str(SILENT)])
     worker.wait(300)
     with engine.begin() as connection:
-        jobs: list[Any] = queue.jobs(connection, 10_000)
+        queued: list[Any] = jobs.jobs(connection, 10_000)
         rows = select(tables.submissions.c.claim).where(tables.submissions.c.provenance == "reproduced")
         models = Counter(row.claim["model"] for row in connection.execute(rows))
-    found = [f"job {job.id} is {job.state}: {job.message}" for job in jobs if job.state != "done"]
-    found += [f"{len(jobs)} jobs of {MODELS * rounds}"] if len(jobs) != MODELS * rounds else []
-    return found + [f"{model}: {models[model]} results" for model in {job.model for job in jobs} if models[model] != 1]
+    found = [f"job {job.id} is {job.state}: {job.message}" for job in queued if job.state != "done"]
+    found += [f"{len(queued)} jobs of {MODELS * rounds}"] if len(queued) != MODELS * rounds else []
+    return found + [
+        f"{model}: {models[model]} results" for model in {job.model for job in queued} if models[model] != 1
+    ]
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from ita_med import sources
-from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem, log
-from ita_med.leaderboard.limits import RateLimit, Settings
-from ita_med.leaderboard.ranking import Board
-from ita_med.leaderboard.uploads import Checkers
+from ita_med.leaderboard.results.ranking import Board
+from ita_med.leaderboard.web.http_cache import Cache, Counters, Guard, Problem, log
+from ita_med.leaderboard.web.rate_limit import RateLimit, Settings
+from ita_med.leaderboard.web.uploads import Checkers
 from ita_med.version import __version__
 
 
@@ -45,8 +45,8 @@ class State:
 
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
     """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
-    from ita_med.leaderboard import api, api_compare, api_submit
-    from ita_med.leaderboard.pages import routes, shell
+    from ita_med.leaderboard.pages import gradio_shell, routes
+    from ita_med.leaderboard.web import api_compare, api_read, api_submit
 
     mirror = sources.or_sample(mirror)
     settings = settings or Settings()
@@ -65,7 +65,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_first_view, args=(state,), name="first view", daemon=True).start()
         if settings.shell:
-            shell.load_beside()
+            gradio_shell.load_beside()
         yield
         state.checkers.close()
         state.board.close()
@@ -86,14 +86,14 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     def document(request: Request) -> Response:
         return state.files.answer(request, app.openapi, "", "openapi")
 
-    app.include_router(api.router)
+    app.include_router(api_read.router)
     app.include_router(api_submit.router)
     app.include_router(api_compare.router)
     if settings.sign_in:
-        from ita_med.leaderboard import login
-        from ita_med.leaderboard.pages import login as login_pages
+        from ita_med.leaderboard.pages import sign_in_page as login_pages
+        from ita_med.leaderboard.sign_in import oauth
 
-        app.include_router(login_pages.router(login.ready(settings.sign_in)))
+        app.include_router(login_pages.router(oauth.ready(settings.sign_in)))
     app.include_router(routes.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.web.rate_limit import Settings
 
 
 def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str, port: int) -> None:

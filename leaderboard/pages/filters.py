@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue
-from ita_med.leaderboard.ranking import SCALES, Row
-from ita_med.leaderboard.submission import MODEL_TYPES
+from ita_med.leaderboard.results.ranking import SCALES, Row
+from ita_med.leaderboard.submissions.submission import MODEL_TYPES
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 from ita_med.version import BENCHMARK_VERSION
 

@@ -14,26 +14,24 @@ from starlette.responses import RedirectResponse, Response
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import api, api_compare, queue, store
-from ita_med.leaderboard.answers import Problem
-from ita_med.leaderboard.api import spend
 from ita_med.leaderboard.app import State
-from ita_med.leaderboard.comparing import Compared
-from ita_med.leaderboard.documents import DocumentsCompared
-from ita_med.leaderboard.pages import (
-    compare,
-    figures,
-    filters,
-    model,
-    prose,
-    ranking,
-    shell,
-    submit,
-    tasks,
-    waiting,
-)
+from ita_med.leaderboard.database import jobs, store
+from ita_med.leaderboard.pages import compare_page as compare
+from ita_med.leaderboard.pages import figures_page as figures
+from ita_med.leaderboard.pages import filters, gradio_shell
+from ita_med.leaderboard.pages import model_page as model
+from ita_med.leaderboard.pages import prose_page as prose
+from ita_med.leaderboard.pages import queue_page as waiting
+from ita_med.leaderboard.pages import ranking_page as ranking
+from ita_med.leaderboard.pages import submit_page as submit
+from ita_med.leaderboard.pages import tasks_page as tasks
 from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of, missing
-from ita_med.leaderboard.ranking import Ranking
+from ita_med.leaderboard.results.compare_documents import DocumentsCompared
+from ita_med.leaderboard.results.compare_systems import Compared
+from ita_med.leaderboard.results.ranking import Ranking
+from ita_med.leaderboard.web import api_compare, api_read
+from ita_med.leaderboard.web.api_read import spend
+from ita_med.leaderboard.web.http_cache import Problem
 from ita_med.tasks.report import reference
 from ita_med.version import BENCHMARK_VERSION
 
@@ -71,7 +69,7 @@ def model_page(state: State, site: Site, query: QueryParams) -> Page:
     asked = model_query(query)
     number, version = int(asked["id"]), asked["version"]
     try:
-        return model.page(site, api.system_of(state, _ranking(state, "all", "raw", version), number))
+        return model.page(site, api_read.system_of(state, _ranking(state, "all", "raw", version), number))
     except Problem:
         with state.engine.begin() as connection:
             day = store.withdrawn(connection, number, synthetic=state.synthetic)
@@ -104,7 +102,7 @@ def tasks_query(query: QueryParams) -> str:
 
 def queue_page(state: State, site: Site, query: QueryParams) -> Page:
     with state.engine.begin() as connection:
-        return waiting.page(site, queue.jobs(connection))
+        return waiting.page(site, jobs.jobs(connection))
 
 
 def method_page(state: State, site: Site, query: QueryParams) -> Page:
@@ -171,10 +169,10 @@ class _NotThere(Exception):
 def _page(language: str, name: str) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
         state: State = request.app.state.board
-        ready = shell.ready()
+        ready = gradio_shell.ready()
         framed = ready.shell(language, name) if ready else None
         site = site_of(state, language)
-        headers = {"content-security-policy": framed.policy if framed else shell.PLAIN_POLICY}
+        headers = {"content-security-policy": framed.policy if framed else gradio_shell.PLAIN_POLICY}
 
         def make() -> bytes:
             made = PAGES[name](state, site, request.query_params)
@@ -238,12 +236,12 @@ def _fragment(
 
 def _file_of_gradio(language: str) -> Callable[[Request, str], Response]:
     def show(request: Request, path: str) -> Response:
-        ready = shell.ready()
+        ready = gradio_shell.ready()
         found = ready.file(language, path) if ready else None
         if found is None:
             site = site_of(request.app.state.board, language)
             page = missing(site, "ranking", site.words["no_page"])
-            headers = {"content-security-policy": shell.PLAIN_POLICY, "cache-control": "no-store"}
+            headers = {"content-security-policy": gradio_shell.PLAIN_POLICY, "cache-control": "no-store"}
             return Response(document(site, page), 404, headers, HTML)
         headers = FOREVER if path.startswith("assets/") else {}
         return _files(request).content(request, lambda: found.content, found.media_type, headers, "", language, path)

@@ -15,10 +15,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine
 
-from ita_med.leaderboard import accounts, demo, store, tables
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.submission import read_folder
+from ita_med.leaderboard.database import accounts, store, tables
+from ita_med.leaderboard.submissions.submission import read_folder
+from ita_med.leaderboard.web.rate_limit import Settings
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
 from tests.leaderboard.postgres import binaries, cluster
 from tests.leaderboard.provider import Idp, serving_idp

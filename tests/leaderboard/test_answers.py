@@ -12,12 +12,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from starlette.requests import Request
 
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard.answers import YOUNG_SECONDS, Cache
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.check import check
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.ranking import Board, Ranking
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.results.ranking import Board, Ranking
+from ita_med.leaderboard.submissions.check import check
+from ita_med.leaderboard.web.http_cache import YOUNG_SECONDS, Cache
+from ita_med.leaderboard.web.rate_limit import Settings
 from tests.leaderboard.conftest import Files, change_manifest
 
 REQUEST = Request({"type": "http", "headers": [(b"accept-encoding", b"identity")]})

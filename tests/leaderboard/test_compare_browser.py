@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ita_med.leaderboard import accounts, store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.pages.site import WORDS
-from ita_med.leaderboard.static_site import write
+from ita_med.leaderboard.publish.static_site import write
+from ita_med.leaderboard.web.rate_limit import Settings
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
 from tests.leaderboard.serving import chromium, needs_chromium, serving
 

@@ -10,14 +10,14 @@ from lxml import html
 from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
-from ita_med.leaderboard import store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.comparing import compare as compared
-from ita_med.leaderboard.documents import differences
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import compare, figures, submit
+from ita_med.leaderboard.database import store
+from ita_med.leaderboard.pages import compare_page, figures_page, submit_page
 from ita_med.leaderboard.pages.site import LANGUAGES, WORDS, Site, document
-from ita_med.leaderboard.ranking import Board, Ranking
+from ita_med.leaderboard.results.compare_documents import differences
+from ita_med.leaderboard.results.compare_systems import compare as compared
+from ita_med.leaderboard.results.ranking import Board, Ranking
+from ita_med.leaderboard.web.rate_limit import Settings
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def view(board: Engine) -> Ranking:
     return Board(board).ranking(synthetic=True)
 
 
-def parsed(page: compare.Page, site: Site) -> html.HtmlElement:
+def parsed(page: compare_page.Page, site: Site) -> html.HtmlElement:
     return html.document_fromstring(document(site, page))
 
 
@@ -49,24 +49,24 @@ def parsed(page: compare.Page, site: Site) -> html.HtmlElement:
     ],
 )  # fmt: skip
 def test_what_an_address_asks_for(query: str, systems: tuple[int, ...]) -> None:
-    assert compare.read(QueryParams(query)).systems == systems
+    assert compare_page.read(QueryParams(query)).systems == systems
 
 
 def test_the_rest_of_an_address() -> None:
-    found = compare.read(QueryParams("systems=4,5,7&task=ita_med_qa_med_ita&against=7&version=0.0"))
+    found = compare_page.read(QueryParams("systems=4,5,7&task=ita_med_qa_med_ita&against=7&version=0.0"))
     assert found.query() == {"systems": "4,5,7", "task": "ita_med_qa_med_ita", "against": "7", "version": "0.0"}
-    assert compare.read(QueryParams("systems=4,5&task=nix&against=x&version=<")).query() == {"systems": "4,5"}
-    assert (found.pair, compare.read(QueryParams("systems=4,5&against=9")).pair) == ("4,7", "4,5")
+    assert compare_page.read(QueryParams("systems=4,5&task=nix&against=x&version=<")).query() == {"systems": "4,5"}
+    assert (found.pair, compare_page.read(QueryParams("systems=4,5&against=9")).pair) == ("4,7", "4,5")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_comparison_says_what_was_computed(board: Engine, view: Ranking, language: str) -> None:
     site = Site(language, synthetic=True)
-    chosen = compare.read(QueryParams("systems=4,7&task=ita_med_ner_e3c_disorder"))
+    chosen = compare_page.read(QueryParams("systems=4,7&task=ita_med_ner_e3c_disorder"))
     with board.begin() as connection:
         found = compared(connection, [4, 7], synthetic=True)
         documents = differences(connection, [4, 7], chosen.task, "embedded", synthetic=True)
-    page = parsed(compare.page(site, view.rows, chosen, found, documents), site)
+    page = parsed(compare_page.page(site, view.rows, chosen, found, documents), site)
     assert [o.get("value") for o in page.xpath("//select[@name='systems']/option[@selected]")] == ["4", "7"]
     text = " ".join(page.text_content().split())
     pair = found.pairs["all"][0]
@@ -74,7 +74,7 @@ def test_a_comparison_says_what_was_computed(board: Engine, view: Ranking, langu
     assert site.signed(pair.difference) in text
     assert site.interval((pair.low or 0, pair.high or 0)) in text
     outcomes = [e.get("class") for e in page.xpath("//span[@class='win' or @class='tie' or @class='loss']")]
-    assert outcomes == [cell.outcome for own in compare.cells(found).values() for cell in own.values()]
+    assert outcomes == [cell.outcome for own in compare_page.cells(found).values() for cell in own.values()]
     rows = page.xpath("//table[@id='documents']/tbody/tr")
     assert [row[0].text for row in rows] == [d.document for d in documents.documents]
     assert len(page.xpath("//figure//svg[@role='img']")) == 3
@@ -91,9 +91,9 @@ def test_names_are_text(board: Engine, view: Ranking) -> None:
     found.labels[0] = bad
     try:
         for made in (
-            compare.page(Site("it"), view.rows, compare.Chosen((4, 7)), found),
-            figures.page(Site("en"), view),
-            compare.page(Site("it"), view.rows, compare.Chosen((4, 7)), compare.Refused(bad)),
+            compare_page.page(Site("it"), view.rows, compare_page.Chosen((4, 7)), found),
+            figures_page.page(Site("en"), view),
+            compare_page.page(Site("it"), view.rows, compare_page.Chosen((4, 7)), compare_page.Refused(bad)),
         ):
             page = html.fragment_fromstring(made.content, create_parent=True)
             assert not page.xpath(".//script")
@@ -104,38 +104,39 @@ def test_names_are_text(board: Engine, view: Ranking) -> None:
 
 def test_pages_without_a_comparison_and_with_one_refused(view: Ranking) -> None:
     site = Site("en")
-    empty = parsed(compare.page(site, view.rows, compare.Chosen()), site)
+    empty = parsed(compare_page.page(site, view.rows, compare_page.Chosen()), site)
     assert WORDS["en"]["compare_empty"] in empty.text_content()
     assert len(empty.xpath("//select[@name='systems']")) == 2
     refused = parsed(
-        compare.page(site, view.rows, compare.Chosen((4, 999)), compare.Refused("no submission 999")), site
+        compare_page.page(site, view.rows, compare_page.Chosen((4, 999)), compare_page.Refused("no submission 999")),
+        site,
     )
     assert "no submission 999" in refused.xpath("//*[@role='alert']")[0].text_content()
 
 
 def test_nothing_typed_can_be_sent_by_the_browser_alone() -> None:
     """A token in a form without scripts would end up in an address."""
-    page = parsed(submit.page(Site("it"), Settings()), Site("it"))
+    page = parsed(submit_page.page(Site("it"), Settings()), Site("it"))
     assert not page.xpath("//form")
     assert not page.xpath("//input[@name] | //button[not(@type='button')]")
     token = page.xpath("//input[@id='token']")[0]
     assert (token.get("type"), token.get("autocomplete")) == ("password", "off")
     assert page.xpath("//*[@id='outcome'][@aria-live='polite']")
-    static = parsed(submit.page(Site("it", static=True), Settings()), Site("it"))
+    static = parsed(submit_page.page(Site("it", static=True), Settings()), Site("it"))
     assert not static.xpath("//input | //script[contains(@src, 'submit')]")
 
 
 def test_figures_offer_plotly_on_the_server_only(view: Ranking) -> None:
-    served = figures.page(Site("it"), view).content
+    served = figures_page.page(Site("it"), view).content
     assert 'data-figure="/api/v1/figures/ranks?part=all&amp;scale=raw&amp;version=' in served
-    assert "data-figure" not in figures.page(Site("it", static=True), view).content
+    assert "data-figure" not in figures_page.page(Site("it", static=True), view).content
 
 
 def test_comparisons_cost_the_address(board: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes a second; what is cached is free."""
-    from ita_med.leaderboard.pages import routes, shell
+    from ita_med.leaderboard.pages import gradio_shell, routes
 
-    monkeypatch.setattr(routes.shell, "gradio", lambda: Plain(shell))
+    monkeypatch.setattr(routes.gradio_shell, "gradio", lambda: Plain(gradio_shell))
     client = TestClient(make_app(board, "embedded", Settings(check_processes=0, address_per_minute=2)))
     assert [client.get(f"/en/compare?systems=4,{n}").status_code for n in (5, 5, 999, 998)] == [200, 200, 200, 429]
 

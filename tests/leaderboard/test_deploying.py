@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ita_med.leaderboard import accounts, deploying, store
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.publish import hub_space
 from ita_med.version import __version__
 from tests.leaderboard.postgres import free_port
 
@@ -92,18 +93,18 @@ def test_what_cannot_work_is_one_line_and_nothing_is_made(
 
 
 def test_the_dockerfile_runs_what_is_there_as_an_ordinary_user() -> None:
-    text = (deploying.FOLDER / "Dockerfile").read_text("utf-8")
+    text = (hub_space.FOLDER / "Dockerfile").read_text("utf-8")
     lines = re.sub(r"\\\n\s*", "", text).splitlines()
     steps = [line.split(" ", 1) for line in lines if line and not line.startswith("#")]
     assert {name for name, _ in steps} <= INSTRUCTIONS
     assert [rest for name, rest in steps if name == "USER"] == ["board"]
     assert json.loads(steps[-1][1]) == ["sh", "/build/start.sh"]
-    assert deploying.UNPINNED in text
-    assert "start.sh" in deploying.contents()
+    assert hub_space.UNPINNED in text
+    assert "start.sh" in hub_space.contents()
 
 
 def test_the_compose_file_waits_for_a_healthy_postgresql_and_holds_no_secret() -> None:
-    text = (deploying.FOLDER / "compose.yaml").read_text("utf-8")
+    text = (hub_space.FOLDER / "compose.yaml").read_text("utf-8")
     services = yaml.safe_load(text)["services"]
     assert services["board"]["depends_on"] == {"db": {"condition": "service_healthy"}}
     assert "pg_isready" in services["db"]["healthcheck"]["test"][1]
@@ -118,7 +119,7 @@ def container(tmp_path: Path) -> dict[str, str]:
     """The environment of the container, in folders of this test."""
     for name in ("home", "data"):
         (tmp_path / name).mkdir()
-    shutil.copy(deploying.FOLDER / "start.sh", tmp_path)
+    shutil.copy(hub_space.FOLDER / "start.sh", tmp_path)
     own = {"HOME": str(tmp_path / "home"), "DATA": str(tmp_path / "data"), "HOST": "127.0.0.1"}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if name not in ("ITA_MED_DB", "ITA_MED_MIRROR")}
@@ -142,7 +143,7 @@ def test_a_container_that_ends_is_followed_by_one_with_the_same_board(container:
     home, backups = Path(container["HOME"]), Path(container["DATA"]) / "backups"
     process = start(container)
     health = re.search(
-        r"HEALTHCHECK.*?CMD (\[.*?\])\n", (deploying.FOLDER / "Dockerfile").read_text("utf-8"), re.DOTALL
+        r"HEALTHCHECK.*?CMD (\[.*?\])\n", (hub_space.FOLDER / "Dockerfile").read_text("utf-8"), re.DOTALL
     )
     assert health is not None
     command = [sys.executable, *json.loads(health[1])[1:]]

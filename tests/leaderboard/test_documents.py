@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import documents, store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.check import gold
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.database import store
+from ita_med.leaderboard.results import compare_documents
+from ita_med.leaderboard.submissions.check import gold
+from ita_med.leaderboard.web.rate_limit import Settings
 from ita_med.schema import ChoiceExample
 from ita_med.tasks.scoring.metrics import Array
 
@@ -40,7 +41,7 @@ def client(board: Engine) -> TestClient:
 
 def differences(board: Engine, task: str, ids: list[int] = SYSTEMS, mirror: str = "embedded", most: int = 1000) -> Any:
     with board.begin() as connection:
-        return documents.differences(connection, ids, task, mirror, synthetic=True, most=most)
+        return compare_documents.differences(connection, ids, task, mirror, synthetic=True, most=most)
 
 
 def counted(board: Engine, task: str) -> tuple[Array, list[str]]:
@@ -75,7 +76,7 @@ def test_a_share_is_what_the_difference_loses_without_the_document() -> None:
     parts = np.array([[[2.0, 4], [0, 6], [8, 8]], [[4.0, 4], [2, 6], [0, 8]]])
     whole = 10 / 18 - 6 / 18
     without_last = 2 / 10 - 6 / 10
-    assert documents.shares(parts)[2] == pytest.approx(100 * (whole - without_last))
+    assert compare_documents.shares(parts)[2] == pytest.approx(100 * (whole - without_last))
 
 
 def test_turned_round_it_is_the_same(board: Engine) -> None:
@@ -99,8 +100,8 @@ def test_documents_of_closed_data_cannot_be_told_apart(board: Engine) -> None:
     assert all(d.share is d.first_right is None for d in found.documents)
     parts, _ = counted(board, CLOSED)
     task = catalogue.task(CLOSED)
-    blank = documents.DocumentsCompared([4, 5], [], task.id, 0, 0, 0, 0, 0, "totals")
-    turned = documents._compared(parts[:, ::-1], blank, task, None, 1000)
+    blank = compare_documents.DocumentsCompared([4, 5], [], task.id, 0, 0, 0, 0, 0, "totals")
+    turned = compare_documents._compared(parts[:, ::-1], blank, task, None, 1000)
     assert turned.documents == found.documents, "the order of the data must not show"
 
 

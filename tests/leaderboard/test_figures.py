@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import pytest
 from lxml import etree, html
 
-from ita_med.leaderboard import drawing, figure_texts, figures, written
-from ita_med.leaderboard.comparing import Compared, TaskDifference
-from ita_med.leaderboard.ranking import Ranking, Row
+from ita_med.leaderboard.results import draw_figures, figure_texts, figures, number_format
+from ita_med.leaderboard.results.compare_systems import Compared, TaskDifference
+from ita_med.leaderboard.results.ranking import Ranking, Row
 from ita_med.tasks.report.compare import Pair
 
 FAMILIES = {"ner": 50.0, "re": 30.0, "crf": 60.0, "qa": 70.0, "arg": 40.0}
@@ -96,7 +96,7 @@ def test_colours_stand_out_on_light_and_dark(page: str) -> None:
 
 @pytest.mark.parametrize("found", ALL, ids=lambda f: f"{f.name}-{f.language}")
 def test_every_form_is_well_formed_and_says_the_same(found: figures.Figure) -> None:
-    root = etree.fromstring(drawing.svg(found).encode())
+    root = etree.fromstring(draw_figures.svg(found).encode())
     assert root.get("role") == "img"
     assert root[0].tag.endswith("title")
     assert root[0].text == found.title
@@ -104,11 +104,11 @@ def test_every_form_is_well_formed_and_says_the_same(found: figures.Figure) -> N
     drawn = [e for e in root.iter() if e.tag.endswith(("circle", "polygon"))]
     assert len(drawn) == points > 0
     assert not [e for e in root.iter() if "nan" in "".join(map(str, e.attrib.values())).lower()]
-    shown = drawing.plotly(found)
+    shown = draw_figures.plotly(found)
     json.dumps(shown, allow_nan=False)
     go.Figure(data=shown["data"], layout=shown["layout"])  # plotly's own check of every property
     assert sum(len(t["x"]) for t in shown["data"] if t["mode"] == "markers") == points
-    page = html.fragment_fromstring(drawing.fragment(found))
+    page = html.fragment_fromstring(draw_figures.fragment(found))
     cells = [[c.text_content() for c in r] for r in page.iter("tr")]
     assert cells == found.table
     assert {c.get("scope") for c in page.iter("th")} == {"col", "row"}
@@ -117,20 +117,20 @@ def test_every_form_is_well_formed_and_says_the_same(found: figures.Figure) -> N
 def test_a_name_is_text_everywhere() -> None:
     name = '<img src=x onerror=alert(1)>"&'
     found = figures.parameters(view(row(1, 50.0, 100, model=name)))
-    fragment = drawing.fragment(found, '"><script>')
+    fragment = draw_figures.fragment(found, '"><script>')
     assert "<img" not in fragment
     assert "<script" not in fragment
     assert name in html.fragment_fromstring(fragment).text_content()
-    assert "<img" not in json.dumps(drawing.plotly(found))
+    assert "<img" not in json.dumps(draw_figures.plotly(found))
 
 
 def test_strange_values_are_drawn() -> None:
     """Parameters are declared by submitters: anything from 0 to 10¹² million."""
     for values in ([1e-9, 1e12], [5.0], [7.0, 7.0], []):
         found = figures.parameters(view(*(row(n, 40.0, v, interval=None) for n, v in enumerate(values))))
-        etree.fromstring(drawing.svg(found).encode())
+        etree.fromstring(draw_figures.svg(found).encode())
         assert found.empty == (not values)
-    assert "No ranked system" in drawing.fragment(figures.parameters(view()))
+    assert "No ranked system" in draw_figures.fragment(figures.parameters(view()))
     many = view(*(row(n + 1, 60 - n / 10) for n in range(200)))
     assert len(figures.ranks(many).rows) == figures.MOST_ROWS
     assert len(figures.ranks(many).table) == 201
@@ -140,7 +140,7 @@ def test_strange_values_are_drawn() -> None:
 def test_italian_is_written_as_italian() -> None:
     found = figures.parameters(BOARD, "it")
     assert found.table[1][3:6] == ["8B", "60,0", "[58,5; 61,5]"]
-    assert written.p_value(0.0004, "it") == "<0,001"
-    assert written.signed(-1.25, "it") == "−1,2"
+    assert number_format.p_value(0.0004, "it") == "<0,001"
+    assert number_format.signed(-1.25, "it") == "−1,2"
     assert set(figure_texts.TEXTS["it"]) == set(figure_texts.TEXTS["en"])
-    assert [written.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]
+    assert [number_format.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]

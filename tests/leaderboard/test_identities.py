@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import accounts, backup, identities, store, tables
-from ita_med.leaderboard.identities import Person, fitting
+from ita_med.leaderboard.database import accounts, backup, identities, store, tables
+from ita_med.leaderboard.database.identities import Person, fitting
 from tests.leaderboard.conftest import BOTH, Files, zipped
 from tests.leaderboard.provider import Idp
 from tests.leaderboard.test_api import ZIP

@@ -24,9 +24,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import asking, login, tables
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.database import tables
+from ita_med.leaderboard.sign_in import oauth, provider_http
+from ita_med.leaderboard.web.rate_limit import Settings
 from tests.leaderboard.conftest import LOOSE, client_of
 from tests.leaderboard.provider import BOARD, CLIENT, SECRET, Idp, key, signed
 
@@ -149,7 +150,7 @@ def test_the_provider_is_asked_for_its_addresses_once_in_ten_minutes(
         way_out(client)
     assert len(idp.asked) == 1
     later = time.monotonic() + 601
-    monkeypatch.setattr(login.time, "monotonic", lambda: later)
+    monkeypatch.setattr(oauth.time, "monotonic", lambda: later)
     way_out(client)
     assert len(idp.asked) == 2
 
@@ -424,7 +425,7 @@ def test_a_slow_provider_is_not_waited_for(
     engine: Engine, idp: Idp, path: str, drip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """drip: a byte now and then, so that no single wait is long."""
-    monkeypatch.setattr(asking, "SECONDS", 0.4)
+    monkeypatch.setattr(provider_http, "SECONDS", 0.4)
     heard = threading.Event()
 
     def slow(handler: Any) -> None:
@@ -537,4 +538,4 @@ def test_no_log_and_no_public_answer_tells_who_signed_in_how(
 def test_a_challenge_is_a_digest_of_its_verifier() -> None:
     """The example of RFC 7636, appendix B."""
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-    assert login.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert oauth.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

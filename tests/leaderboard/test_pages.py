@@ -18,13 +18,14 @@ from starlette.datastructures import QueryParams
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, demo, queue, store
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import filters, ranking
+from ita_med.leaderboard.database import accounts, jobs, store
+from ita_med.leaderboard.pages import filters, ranking_page
 from ita_med.leaderboard.pages.site import FAMILIES, LANGUAGES, WORDS, Site, language_of
-from ita_med.leaderboard.ranking import Board, Ranking
-from ita_med.leaderboard.submission import Claim
+from ita_med.leaderboard.results.ranking import Board, Ranking
+from ita_med.leaderboard.submissions.submission import Claim
+from ita_med.leaderboard.web.rate_limit import Settings
 from ita_med.tasks.report import reference
 from ita_med.version import BENCHMARK_VERSION
 
@@ -50,7 +51,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Itera
         demo._add(connection, user, demo.files(claim, "knn", 0.6), "reproduced")
         demo._add(connection, user, demo.files(Claim("org/gone", "4-shot"), "knn", 0.4), "re-scored")
         store.withdraw(connection, user.id, 11)
-        queue.enqueue(connection, user, "org/waiting")
+        jobs.enqueue(connection, user, "org/waiting")
     yield opened
     opened.dispose()
 
@@ -218,7 +219,7 @@ def test_both_languages_say_the_same_things() -> None:
     for key, text in WORDS["it"].items():
         fields = [sorted(name for _, name, _, _ in Formatter().parse(t) if name) for t in (text, WORDS["en"][key])]
         assert fields[0] == fields[1], key
-    folder = Path(ranking.__file__).parent / "prose"
+    folder = Path(ranking_page.__file__).parent / "prose"
     for name in ("method", "about"):
         heads = [[line[: line.index(" ")] for line in (folder / f"{name}.{language}.md").read_text().splitlines()
                   if line.startswith("#")] for language in LANGUAGES]  # fmt: skip
@@ -230,7 +231,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 def shown(view: Ranking, **query: Any) -> list[str]:
     chosen = filters.read(QueryParams(query))
-    page = html.fromstring(ranking.results(Site("en", True), view, chosen, reference.load()))
+    page = html.fromstring(ranking_page.results(Site("en", True), view, chosen, reference.load()))
     return page.xpath("//table[contains(@class, 'ranked')]//tbody//th/a/text()")
 
 
@@ -247,14 +248,14 @@ def test_filters_hide_rows_and_rank_nothing_anew(view: Ranking) -> None:
     assert shown(view, licence="-") == [m for m in everything if m != HOSTILE]
     assert shown(view, model_type="encoder") == []
     chosen = filters.read(QueryParams({"q": "one-quarter"}))
-    page = html.fromstring(ranking.results(Site("en", True), view, chosen, reference.load()))
+    page = html.fromstring(ranking_page.results(Site("en", True), view, chosen, reference.load()))
     row = next(row for row in view.rows if row.model == "demo/one-quarter")
     cells = page.xpath("//table[contains(@class, 'ranked')]//tbody/tr/td/@data-v")
     assert cells[:2] == [str(row.group), str(row.rank and row.rank[0])]
 
 
 def test_floors_partial_and_published_rows_stand_apart(view: Ranking) -> None:
-    page = html.fromstring(ranking.results(Site("en", True), view, filters.Filters(), reference.load()))
+    page = html.fromstring(ranking_page.results(Site("en", True), view, filters.Filters(), reference.load()))
     assert page.xpath("//section[@aria-labelledby='floors']//tbody//th/a/text()") == ["knn", "majority", "random"]
     assert page.xpath("//section[@aria-labelledby='partial']//tbody//th/a/text()") == [demo.PARTIAL]
     published = page.xpath("//section[@aria-labelledby='published']")[0].text_content()

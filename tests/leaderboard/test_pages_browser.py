@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from ita_med.leaderboard import accounts, demo, store
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import shell
-from ita_med.leaderboard.submission import Claim
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.pages import gradio_shell
+from ita_med.leaderboard.submissions.submission import Claim
+from ita_med.leaderboard.web.rate_limit import Settings
 from tests.leaderboard.serving import chromium, needs_chromium, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -35,7 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Iterator
         claim = Claim(HOSTILE, "4-shot", parameters=500.0, model_type="decoder", tokens_per_second=80.0)
         demo._add(connection, accounts.find_user(connection, demo.USER), demo.files(claim, "knn", 0.3), "reproduced")
     app = make_app(engine, "embedded", Settings(check_processes=0))
-    with serving(app, shell.ready) as address:
+    with serving(app, gradio_shell.ready) as address:
         yield address
     engine.dispose()
 

@@ -18,10 +18,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine, text
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store, tables
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.check import check
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.database import accounts, jobs, store, tables
+from ita_med.leaderboard.submissions.check import check
+from ita_med.leaderboard.web.rate_limit import Settings
 from tests.leaderboard.conftest import BOTH, Files, change_manifest, url_of
 from tests.leaderboard.postgres import binaries
 
@@ -52,7 +52,7 @@ def submit(engine: Engine, user: accounts.User, files: Files) -> tuple[int, bool
 
 def enqueue(engine: Engine, user: accounts.User, model: str, most: int = 3) -> tuple[int, bool]:
     with store.writing(engine) as connection:
-        return queue.enqueue(connection, user, model, most=most)
+        return jobs.enqueue(connection, user, model, most=most)
 
 
 def test_a_reader_sees_one_state_of_the_board(engine: Engine, user: accounts.User, files: Files) -> None:
@@ -72,7 +72,7 @@ def test_times_are_utc_whatever_the_server_s_zone(engine: Engine, user: accounts
     enqueue(engine, user, "org/model")
     with engine.begin() as connection:
         (entry,) = store.entries(connection, synthetic=True)
-        (job,) = queue.jobs(connection)
+        (job,) = jobs.jobs(connection)
     assert entry.created.utcoffset() == timedelta(0)
     assert abs(datetime.fromisoformat(job.created) - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -81,7 +81,7 @@ def test_models_asked_for_at_the_same_moment_keep_to_the_limit(engine: Engine, u
     got = together([lambda n=n: enqueue(engine, user, f"org/model-{n}") for n in range(8)])  # type: ignore[misc]
     assert sum(isinstance(one, tuple) for one in got) == 3
     with engine.begin() as connection:
-        assert len(queue.jobs(connection)) == 3
+        assert len(jobs.jobs(connection)) == 3
 
 
 def test_a_model_asked_for_by_several_users_at_once_is_one_job(engine: Engine) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard.providers import configured
+from ita_med.leaderboard.sign_in.providers import configured
 from tests.dataset_builders.conftest import Command, command
 
 __all__ = ["command"]
@@ -135,12 +135,13 @@ def test_the_board_does_not_start_with_half_a_configuration(
 def test_a_board_without_sign_in_imports_nothing_for_it() -> None:
     code = """
 import sys
-from ita_med.leaderboard import store
+from ita_med.leaderboard.database import store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.web.rate_limit import Settings
 make_app(store.connect("sqlite://"), "embedded", Settings(check_processes=0))
 print([name for name in sys.modules if name.split(".")[0] in ("joserfc", "cryptography", "httpx")
-       or name in ("ita_med.leaderboard.login", "ita_med.leaderboard.identities", "ita_med.leaderboard.asking")])
+       or name.startswith("ita_med.leaderboard.")
+       and name.rpartition(".")[2] in ("oauth", "provider_http", "identities", "sign_in_page")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ita_med import catalogue
-from ita_med.leaderboard import accounts, store, tables
+from ita_med.leaderboard.database import accounts, store, tables
 
 from ..hub import Client
 from ..hub_http import Fault

@@ -14,17 +14,17 @@ import pytest
 from sqlalchemy import Engine, update
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store, tables
+from ita_med.leaderboard.database import accounts, jobs, store, tables
 from tests.leaderboard.conftest import BOTH, url_of
 
 DATABASES = BOTH
 WORKER = """
 import sys
 from pathlib import Path
-from ita_med.leaderboard import queue, store
+from ita_med.leaderboard.database import jobs, store
 database, folder, script, mode = sys.argv[1:]
 command = lambda job, out: [sys.executable, script, mode, str(out)]
-job = queue.work(store.connect(database), "w", Path(folder), "embedded", command=command, beats=0.1, silent=0.5)
+job = jobs.work(store.connect(database), "w", Path(folder), "embedded", command=command, beats=0.1, silent=0.5)
 print(job.id if job else "nothing")
 """
 EVALUATION = """
@@ -45,12 +45,12 @@ if mode == "cut":
 
 def add(engine: Engine, user: accounts.User, model: str = "org/model", **options: str) -> tuple[int, bool]:
     with store.writing(engine) as connection:
-        return queue.enqueue(connection, user, model, **options)
+        return jobs.enqueue(connection, user, model, **options)
 
 
 def states(engine: Engine) -> list[tuple[str, int | None]]:
     with engine.begin() as connection:
-        return [(job.state, job.position) for job in queue.jobs(connection)]
+        return [(job.state, job.position) for job in jobs.jobs(connection)]
 
 
 def test_a_model_waits_once(engine: Engine, user: accounts.User) -> None:
@@ -93,13 +93,13 @@ def test_nothing_but_a_name_gets_into_the_queue(
 def test_the_command_is_a_fixed_list(engine: Engine, user: accounts.User, tmp_path: Path) -> None:
     add(engine, user, "Qwen/Qwen3-1.7B", revision="abc", method="4-shot + CD")
     with store.writing(engine) as connection:
-        job = queue.claim(connection, "w")
+        job = jobs.claim(connection, "w")
     assert job is not None
-    assert queue.evaluation(job, tmp_path)[3:] == [
+    assert jobs.evaluation(job, tmp_path)[3:] == [
         "eval", "--model", "hf", "--model_args", "pretrained=Qwen/Qwen3-1.7B,revision=abc", "--num_fewshot", "4",
         "--constrained", "--tasks", "ita_med", "--out", str(tmp_path),
     ]  # fmt: skip
-    assert "ita-med eval --model hf" in queue.printed(job)
+    assert "ita-med eval --model hf" in jobs.printed(job)
 
 
 def test_two_workers_never_get_the_same_job(engine: Engine, user: accounts.User) -> None:
@@ -111,7 +111,7 @@ def test_two_workers_never_get_the_same_job(engine: Engine, user: accounts.User)
     def claim(name: str) -> None:
         for _ in range(3):
             with store.writing(engine) as connection:
-                job = queue.claim(connection, name)
+                job = jobs.claim(connection, name)
             claimed.append(job.id if job else 0)
 
     threads = [threading.Thread(target=claim, args=(f"w{n}",)) for n in range(4)]
@@ -125,33 +125,33 @@ def test_two_workers_never_get_the_same_job(engine: Engine, user: accounts.User)
 def silence(engine: Engine) -> int:
     with store.writing(engine) as connection:
         connection.execute(update(tables.jobs).values(heartbeat=store.now() - timedelta(hours=1)))
-        return queue.requeue(connection)
+        return jobs.requeue(connection)
 
 
 def test_a_silent_worker_loses_its_job_and_may_not_finish_it(engine: Engine, user: accounts.User) -> None:
     add(engine, user)
     with store.writing(engine) as connection:
-        old = queue.claim(connection, "old")
+        old = jobs.claim(connection, "old")
         assert old is not None
-        assert queue.requeue(connection) == 0, "it has just been heard of"
+        assert jobs.requeue(connection) == 0, "it has just been heard of"
     assert silence(engine) == 1
     assert states(engine) == [("queued", 1)]
     with store.writing(engine) as connection:
-        again = queue.claim(connection, "old")
+        again = jobs.claim(connection, "old")
         assert again is not None
         assert again.attempts == 2
-        with pytest.raises(queue.NotYours):
-            queue.beat(connection, old, "old")
-        with pytest.raises(queue.NotYours):
-            queue.beat(connection, again, "other")
-        queue.beat(connection, again, "old")
+        with pytest.raises(jobs.NotYours):
+            jobs.beat(connection, old, "old")
+        with pytest.raises(jobs.NotYours):
+            jobs.beat(connection, again, "other")
+        jobs.beat(connection, again, "old")
 
 
 def test_after_three_attempts_a_job_fails_and_may_be_asked_for_again(engine: Engine, user: accounts.User) -> None:
     number, _ = add(engine, user)
-    for _ in range(queue.ATTEMPTS):
+    for _ in range(jobs.ATTEMPTS):
         with store.writing(engine) as connection:
-            assert queue.claim(connection, "w") is not None
+            assert jobs.claim(connection, "w") is not None
         assert silence(engine) == 1
     assert states(engine) == [("failed", None)]
     assert add(engine, user) == (number, True)
@@ -186,7 +186,7 @@ def test_a_killed_worker_s_job_is_done_by_the_next(engine: Engine, user: account
     again = start(engine, scripts, "good")
     assert again.communicate(timeout=30)[0] == "1\n"
     with engine.begin() as connection:
-        (job,) = queue.jobs(connection)
+        (job,) = jobs.jobs(connection)
         (entry,) = store.entries(connection, synthetic=True)
     assert (job.state, job.attempts, job.submission_id) == ("done", 2, entry.id)
     assert entry.provenance == "reproduced"
@@ -198,12 +198,12 @@ def test_a_failed_evaluation_says_why_and_leaves_no_row(
 ) -> None:
     add(engine, user)
     command = [sys.executable, str(scripts / "evaluation.py"), mode]
-    job = queue.work(engine, "w", scripts / "out", "embedded", command=lambda _, out: [*command, str(out)])
+    job = jobs.work(engine, "w", scripts / "out", "embedded", command=lambda _, out: [*command, str(out)])
     assert job is not None
     with engine.begin() as connection:
-        (found,) = queue.jobs(connection)
+        (found,) = jobs.jobs(connection)
         assert store.entries(connection, synthetic=True) == []
     assert found.state == "failed"
     assert message in found.message
     assert str(scripts) not in found.message
-    assert queue.work(engine, "w", scripts / "out", "embedded") is None
+    assert jobs.work(engine, "w", scripts / "out", "embedded") is None

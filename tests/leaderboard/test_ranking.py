@@ -15,10 +15,12 @@ from sqlalchemy import Engine
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, comparing, export, store
+from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.demo import synthetic_scores
-from ita_med.leaderboard.ranking import Board, Ranking, Row, normalise, tie_groups
-from ita_med.leaderboard.submission import Claim, Submission
+from ita_med.leaderboard.publish import table_files
+from ita_med.leaderboard.results import compare_systems
+from ita_med.leaderboard.results.ranking import Board, Ranking, Row, normalise, tie_groups
+from ita_med.leaderboard.submissions.submission import Claim, Submission
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.tasks.scoring import statistics
 from tests.leaderboard.conftest import BOTH
@@ -101,7 +103,7 @@ def test_rows_of_other_gold_data_are_never_ranked_with_the_rest(
     assert [(row.model, row.group) for row in rows[:-1]] == before
     assert (rows[-1].kind, rows[-1].avg, rows[-1].rank) == ("other data", None, None)
     with engine.begin() as connection, pytest.raises(ItaMedError, match="different gold data"):
-        comparing.compare(connection, [1, number], synthetic=False)
+        compare_systems.compare(connection, [1, number], synthetic=False)
 
 
 def test_normalised_is_against_the_random_floor_and_never_clipped(
@@ -255,7 +257,7 @@ def test_normalising_keeps_order_zero_and_one(a: float, b: float, floor: float) 
 def test_a_comparison_is_that_of_the_report(board: Board, engine: Engine) -> None:
     ids = [named(board.ranking())[name].id for name in ("best", "middle", "like-middle")]
     with engine.begin() as connection:
-        found = comparing.compare(connection, ids, synthetic=False)
+        found = compare_systems.compare(connection, ids, synthetic=False)
     first, _, last = found.pairs["all"]
     assert (first.first, first.second, len(first.tasks), first.wins + first.ties + first.losses) == (0, 1, 20, 20)
     assert first.low is not None
@@ -274,14 +276,14 @@ def test_a_comparison_is_that_of_the_report(board: Board, engine: Engine) -> Non
 def test_only_shared_tasks_are_compared(board: Board, engine: Engine) -> None:
     rows = named(board.ranking())
     with engine.begin() as connection:
-        found = comparing.compare(connection, [rows["half"].id, rows["best"].id], synthetic=False)
+        found = compare_systems.compare(connection, [rows["half"].id, rows["best"].id], synthetic=False)
     assert len(found.pairs["all"][0].tasks) == len(found.pairs["all"][0].not_compared) == 10
 
 
 @pytest.mark.parametrize("ids", [[1], [1, 1], [1, 99], [1, 2, 3, 4, 5, 6, 7]])
 def test_odd_comparisons_are_refused(board: Board, engine: Engine, ids: list[int]) -> None:
     with engine.begin() as connection, pytest.raises(ItaMedError):
-        comparing.compare(connection, ids, synthetic=False)
+        compare_systems.compare(connection, ids, synthetic=False)
 
 
 def test_exports_name_what_is_not_ranked_and_escape_names(
@@ -289,7 +291,9 @@ def test_exports_name_what_is_not_ranked_and_escape_names(
 ) -> None:
     system(engine, user, '=HYPERLINK("http://x")', 0.4)
     system(engine, user, "<script>alert(1)</script>", 0.3)
-    written = {path.suffix: path.read_text("utf-8") for path in export.write(board, tmp_path / "out", synthetic=False)}
+    written = {
+        path.suffix: path.read_text("utf-8") for path in table_files.write(board, tmp_path / "out", synthetic=False)
+    }
     assert written.pop(".bib").startswith("@misc{itamed_leaderboard")
     assert set(written) == {".csv", ".json", ".tex", ".md", ".html"}
     for text in written.values():

@@ -10,11 +10,12 @@ from lxml import etree, html
 from sqlalchemy import Engine
 
 from ita_med import catalogue
-from ita_med.leaderboard import export, store
-from ita_med.leaderboard.check import gold
+from ita_med.leaderboard.database import store
 from ita_med.leaderboard.pages.site import REPOSITORY
-from ita_med.leaderboard.ranking import Board
-from ita_med.leaderboard.static_site import file_name, write
+from ita_med.leaderboard.publish import table_files
+from ita_med.leaderboard.publish.static_site import file_name, write
+from ita_med.leaderboard.results.ranking import Board
+from ita_med.leaderboard.submissions.check import gold
 from tests.leaderboard.test_documents import _strings
 
 
@@ -24,7 +25,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, demo_board: bytes) -> Pat
     (folder / "board.sqlite").write_bytes(demo_board)
     engine = store.connect(folder / "board.sqlite")
     written = write(engine, folder / "site", synthetic=True)
-    written += export.write(Board(engine), folder / "site", synthetic=True)
+    written += table_files.write(Board(engine), folder / "site", synthetic=True)
     assert sorted(written) == sorted(p for p in (folder / "site").rglob("*") if p.is_file())
     engine.dispose()
     return folder / "site"

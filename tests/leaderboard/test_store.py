@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, queue, store, tables
-from ita_med.leaderboard.check import check
+from ita_med.leaderboard.database import accounts, jobs, store, tables
+from ita_med.leaderboard.submissions.check import check
 from ita_med.tasks.scoring.metrics import cluster_sums
 from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest
 
@@ -202,14 +202,14 @@ def test_a_forgotten_user_leaves_scores_and_no_name(engine: Engine, user: accoun
     number, _ = add(engine, user, change_manifest(files, command="/home/giulia/run.sh", hardware="giulia-laptop"))
     good = token(engine, user, label="giulia's laptop")
     with store.writing(engine) as connection:
-        queue.enqueue(connection, user, "org/model")
+        jobs.enqueue(connection, user, "org/model")
         before = store.stamp_of(connection)
         accounts.forget(connection, user)
         assert store.stamp_of(connection) != before, "pages with the name are made anew"
         assert accounts.authenticate(connection, good) is None
     with engine.begin() as connection:
         (entry,) = store.entries(connection, synthetic=True)
-        (job,) = queue.jobs(connection)
+        (job,) = jobs.jobs(connection)
         kept = [str(row) for table in tables.metadata.sorted_tables for row in connection.execute(select(table))]
         manifest = store.submission(connection, number).manifest
     assert (entry.id, entry.user, job.state) == (number, f"(deleted {user.id})", "failed")

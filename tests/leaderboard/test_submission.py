@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import submission
-from ita_med.leaderboard.check import check, gold
+from ita_med.leaderboard.submissions import submission
+from ita_med.leaderboard.submissions.check import check, gold
 from ita_med.tasks.evaluation.evaluate import score_folder
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
 

@@ -1,0 +1,247 @@
+"""Lane B: models that wait for an evaluation by the maintainers.
+
+A job is queued, running, done or failed. A worker says every few seconds that it lives; a job whose worker fell silent
+goes back into the queue, at most `ATTEMPTS` times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ita_med.errors import ItaMedError
+from ita_med.leaderboard.database import store, tables
+from ita_med.leaderboard.database.accounts import User
+from ita_med.leaderboard.submissions.check import Checked, check
+from ita_med.leaderboard.submissions.submission import read_folder
+from ita_med.version import BENCHMARK_VERSION
+
+ATTEMPTS = 3
+SILENT_SECONDS = 120.0
+BEAT_SECONDS = 15.0
+MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
+REVISION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]{0,79})?")
+METHODS = {
+    "zero-shot": [],
+    "4-shot": ["--num_fewshot", "4"],
+    "zero-shot + CD": ["--constrained"],
+    "4-shot + CD": ["--num_fewshot", "4", "--constrained"],
+}  # fmt: skip
+"""What a job may ask for, with the arguments of `ita-med eval`: never text of the user."""
+
+
+class NotYours(ItaMedError):
+    """The job was given to another worker in the meantime."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """position: 1 is the next one to run, None where it does not wait; times are ISO 8601, UTC."""
+
+    id: int
+    model: str
+    revision: str
+    method: str
+    state: str
+    position: int | None
+    attempts: int
+    message: str
+    submission_id: int | None
+    created: str
+    heartbeat: str | None
+    finished: str | None
+
+
+def enqueue(
+    connection: Connection, user: User, model: str, revision: str = "", method: str = "zero-shot", most: int = 3
+) -> tuple[int, bool]:
+    """(job id, whether it is new); a job that failed is queued again. For a `store.writing` transaction."""
+    if not MODEL.fullmatch(model) or ".." in model:
+        raise ItaMedError("a model is named as on the Hub: ORG/NAME")
+    if not REVISION.fullmatch(revision) or ".." in revision:
+        raise ItaMedError("a revision is a commit, branch or tag of the model")
+    if method not in METHODS:
+        raise ItaMedError(f"a method is one of {', '.join(METHODS)}")
+    store.lock_user(connection, user.id)
+    key = hashlib.sha256("\0".join((model, revision, method, BENCHMARK_VERSION)).encode()).hexdigest()
+    known = _known(connection, key)
+    if known is not None and known.state != "failed":
+        return known.id, False
+    mine = (tables.jobs.c.user_id == user.id) & (tables.jobs.c.state == "queued")
+    waiting = connection.execute(select(func.count()).select_from(tables.jobs).where(mine)).scalar_one()
+    if not user.maintainer and waiting >= most:
+        raise ItaMedError(f"{waiting} of your models are waiting already; {most} may")
+    if known is not None:
+        again = {"state": "queued", "attempts": 0, "message": "", "finished": None, "worker": None, "heartbeat": None}
+        connection.execute(update(tables.jobs).where(tables.jobs.c.id == known.id).values(again))
+        number = known.id
+    else:
+        values = {
+            "key": key, "user_id": user.id, "model": model, "revision": revision, "method": method,
+            "benchmark_version": BENCHMARK_VERSION, "state": "queued", "attempts": 0, "message": "",
+            "created": store.now(),
+        }  # fmt: skip
+        try:
+            with connection.begin_nested():
+                number = connection.execute(insert(tables.jobs).values(values).returning(tables.jobs.c.id)).scalar_one()
+        except IntegrityError:  # PostgreSQL: another user was first
+            return _known(connection, key).id, False
+    store.record(connection, user.id, "queue", f"job {number}", model)
+    return number, True
+
+
+def _known(connection: Connection, key: str) -> Any:
+    """The job with a key, its row locked, or None."""
+    return connection.execute(
+        select(tables.jobs.c.id, tables.jobs.c.state).where(tables.jobs.c.key == key).with_for_update()
+    ).first()
+
+
+def jobs(connection: Connection, most: int = 200) -> list[Job]:
+    """Running and waiting jobs in the order of the queue, then the newest finished ones."""
+    j = tables.jobs
+    order = {"running": 0, "queued": 1}
+    open_rows = connection.execute(select(j).where(j.c.state.in_(order)).order_by(j.c.id)).all()
+    closed = connection.execute(select(j).where(j.c.state.not_in(order)).order_by(j.c.id.desc()).limit(most)).all()
+    rows = [*sorted(open_rows, key=lambda row: (order[row.state], row.id)), *closed]
+    first = sum(row.state == "running" for row in rows)
+    return [_job(row, n - first + 1 if row.state == "queued" else None) for n, row in enumerate(rows)]
+
+
+def _job(row: Any, position: int | None = None) -> Job:
+    def iso(moment: datetime | None) -> str | None:
+        return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z" if moment else None
+
+    return Job(
+        row.id, row.model, row.revision, row.method, row.state, position, row.attempts, row.message, row.submission_id,
+        iso(row.created) or "", iso(row.heartbeat), iso(row.finished),
+    )  # fmt: skip
+
+
+def requeue(connection: Connection, silent: float = SILENT_SECONDS) -> int:
+    """Jobs whose worker fell silent go back into the queue, or fail after too many attempts; how many there were."""
+    j = tables.jobs
+    lost = (j.c.state == "running") & (j.c.heartbeat < store.now() - timedelta(seconds=silent))
+    gone = {"state": "failed", "finished": store.now(), "message": f"given up after {ATTEMPTS} attempts"}
+    ended = connection.execute(update(j).where(lost & (j.c.attempts >= ATTEMPTS)).values(gone))
+    back = {"state": "queued", "worker": None, "message": "its worker fell silent"}
+    again = connection.execute(update(j).where(lost).values(back))
+    return ended.rowcount + again.rowcount
+
+
+def claim(connection: Connection, worker: str) -> Job | None:
+    """The next job, now running by this worker; None where nothing waits. For a `store.writing` transaction."""
+    j = tables.jobs
+    waiting = select(j).where((j.c.state == "queued") & (j.c.benchmark_version == BENCHMARK_VERSION))
+    row = connection.execute(waiting.order_by(j.c.id).limit(1).with_for_update(skip_locked=True)).first()
+    if row is None:
+        return None
+    running = {"state": "running", "worker": worker, "heartbeat": store.now(), "attempts": row.attempts + 1}
+    connection.execute(update(j).where(j.c.id == row.id).values(running))
+    return _job(connection.execute(select(j).where(j.c.id == row.id)).one())
+
+
+def beat(connection: Connection, job: Job, worker: str) -> None:
+    """Say that the worker lives; `NotYours` where the job was taken away."""
+    _mine(connection, job, worker, {"heartbeat": store.now()})
+
+
+def finish(connection: Connection, job: Job, worker: str, submission_id: int) -> None:
+    values = {"state": "done", "submission_id": submission_id, "finished": store.now(), "message": ""}
+    _mine(connection, job, worker, values)
+
+
+def fail(connection: Connection, job: Job, worker: str, message: str) -> None:
+    _mine(connection, job, worker, {"state": "failed", "message": message[:300], "finished": store.now()})
+
+
+def _mine(connection: Connection, job: Job, worker: str, values: dict[str, Any]) -> None:
+    j = tables.jobs
+    mine = (j.c.id == job.id) & (j.c.worker == worker) & (j.c.state == "running") & (j.c.attempts == job.attempts)
+    if connection.execute(update(j).where(mine).values(values)).rowcount != 1:
+        raise NotYours(f"job {job.id} was given to another worker")
+
+
+def evaluation(job: Job, out: Path) -> list[str]:
+    """The command that evaluates a job's model: a fixed list of arguments, run without a shell."""
+    return [sys.executable, "-m", "ita_med.cli", *arguments(job, str(out))]
+
+
+def arguments(job: Job, out: str) -> list[str]:
+    given = f"pretrained={job.model}" + (f",revision={job.revision}" if job.revision else "")
+    return ["eval", "--model", "hf", "--model_args", given, *METHODS[job.method], "--tasks", "ita_med", "--out", out]
+
+
+def printed(job: Job) -> str:
+    """The job as commands for another machine."""
+    run = shlex.join(["ita-med", *arguments(job, f"runs/job-{job.id}")])
+    return f"# job {job.id}: {job.model}, {job.method}\n{run}\nita-med leaderboard submit runs/job-{job.id} --to URL"
+
+
+def work(
+    engine: Engine,
+    worker: str,
+    folder: Path,
+    mirror: str | None,
+    *,
+    command: Callable[[Job, Path], list[str]] = evaluation,
+    beats: float = BEAT_SECONDS,
+    silent: float = SILENT_SECONDS,
+) -> Job | None:
+    """Run the next job, if there is one: evaluate, check, and put the scores on the board; returns the job."""
+    with store.writing(engine) as connection:
+        requeue(connection, silent)
+        job = claim(connection, worker)
+    if job is None:
+        return None
+    out = folder / f"job-{job.id}-{job.attempts}-{os.getpid()}"
+    code = _run(engine, job, worker, command(job, out), mirror, beats)
+    checked = _check(out, mirror) if code == 0 else None
+    with store.writing(engine) as connection:
+        if checked is None:
+            fail(connection, job, worker, f"the evaluation ended with code {code}")
+        elif not checked.accepted or checked.submission is None:
+            fail(connection, job, worker, checked.problems[0])
+        else:
+            owner = connection.execute(select(tables.jobs.c.user_id).where(tables.jobs.c.id == job.id)).scalar_one()
+            number, _ = store.add_submission(connection, owner, checked.submission, checked.scores, "reproduced")
+            finish(connection, job, worker, number)
+    return job
+
+
+def _check(out: Path, mirror: str | None) -> Checked:
+    try:
+        return check(read_folder(out), mirror)
+    except ItaMedError as error:
+        return Checked(problems=[str(error).replace(str(out), "the run")])
+
+
+def _run(engine: Engine, job: Job, worker: str, command: list[str], mirror: str | None, beats: float) -> int:
+    """Run the evaluation while the heart beats; it is stopped where the job was taken away."""
+    environment = dict(os.environ) | ({"ITA_MED_MIRROR": mirror} if mirror else {})
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with store.writing(engine) as connection:
+                beat(connection, job, worker)
+            until = time.monotonic() + beats
+            while process.poll() is None and time.monotonic() < until:
+                time.sleep(0.05)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return process.returncode
