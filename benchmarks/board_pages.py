@@ -25,7 +25,7 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.pages import gradio_shell
 from ita_med.leaderboard.results.ranking import Board
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from leaderboard import add
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

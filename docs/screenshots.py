@@ -17,7 +17,7 @@ from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import store
 from ita_med.leaderboard.pages import gradio_shell
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 
 FOLDER = Path(__file__).parent / "screenshots"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -106,7 +106,7 @@ def serve(
     try:
         from ita_med.leaderboard.server import run_server
         from ita_med.leaderboard.sign_in.providers import configured
-        from ita_med.leaderboard.web.rate_limit import Settings
+        from ita_med.leaderboard.web.settings import Settings
     except ImportError as error:
         raise MissingPackage("the board", "leaderboard", error) from error
     sign_in = configured(os.environ)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -20,8 +21,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ita_med.leaderboard.pages.site import LANGUAGES, MENU, WORDS
-from ita_med.leaderboard.web.http_cache import log
 
+log = logging.getLogger(__name__)
 HOST = "http://shell"
 FILES = re.compile(r"(assets|static/js|static/fonts/\w+)/[\w.-]+\.(js|css|woff2?|svg|png)|theme\.css")
 SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.DOTALL)

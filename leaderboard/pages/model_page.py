@@ -8,7 +8,7 @@ import orjson
 
 from ita_med import catalogue
 from ita_med.leaderboard.pages.site import Page, Site, fill
-from ita_med.leaderboard.web.api_read import System
+from ita_med.leaderboard.web.views import System
 from ita_med.tasks.report.rows import COLUMNS
 
 METRICS = ("precision", "recall", "f1_macro", "f1_offset", "f1_relaxed", "f1_token", "accuracy_answered", "abstained")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,16 +10,16 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from ita_med.leaderboard.app import State
 from ita_med.leaderboard.database import identities, store
 from ita_med.leaderboard.pages.gradio_shell import PLAIN_POLICY
 from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, fill, language_of
 from ita_med.leaderboard.sign_in.oauth import LIFETIME, Login, begin, finish, trip_of
 from ita_med.leaderboard.sign_in.provider_http import STATUS, Refused
 from ita_med.leaderboard.sign_in.providers import Provider
-from ita_med.leaderboard.web.api_read import spend
-from ita_med.leaderboard.web.http_cache import Problem, log
+from ita_med.leaderboard.web.responses import Problem
+from ita_med.leaderboard.web.state import SharedState, spend, state_of
 
+log = logging.getLogger(__name__)
 Route = Callable[[Request], Awaitable[Response]]
 
 
@@ -63,11 +64,10 @@ def _way_back(login: Login, provider: Provider) -> Route:
         name, attributes = cookie_of(login)
         trip = trip_of(login, request.cookies.get(name, ""))
         language = trip.language if trip else language_of(request.headers.get("accept-language", ""))
-        state: State = request.app.state.board
         try:
             _spend(request)
             person = await finish(login, provider, trip, request.query_params)
-            user, token = await run_in_threadpool(_account, state, person, provider)
+            user, token = await run_in_threadpool(_account, state_of(request), person, provider)
             answer = _signed_in(request, login, language, provider, user.name, token)
         except Refused as error:
             answer = _failed(request, language, provider, error)
@@ -77,7 +77,7 @@ def _way_back(login: Login, provider: Provider) -> Route:
     return show
 
 
-def _account(state: State, person: identities.Person, provider: Provider) -> tuple[Any, str]:
+def _account(state: SharedState, person: identities.Person, provider: Provider) -> tuple[Any, str]:
     try:
         with store.writing(state.engine) as connection:
             return identities.sign_in(connection, person, provider.key, provider.name)
@@ -87,13 +87,13 @@ def _account(state: State, person: identities.Person, provider: Provider) -> tup
 
 def _spend(request: Request) -> None:
     try:
-        spend(request.app.state.board, request)
+        spend(state_of(request), request)
     except Problem as problem:
         raise Refused("limit", problem.detail) from problem
 
 
 def _signed_in(request: Request, login: Login, language: str, provider: Provider, name: str, token: str) -> Response:
-    site = Site(language, request.app.state.board.synthetic)
+    site = Site(language, state_of(request).synthetic)
     content = fill(
         "login.html", site, why="", provider=provider.name, name=name, token=token, days=identities.TOKEN_DAYS,
         address=login.settings.url,
@@ -104,7 +104,7 @@ def _signed_in(request: Request, login: Login, language: str, provider: Provider
 def _failed(request: Request, language: str, provider: Provider, error: Refused) -> Response:
     if STATUS[error.why] >= 500:  # the provider's or our own doing; what people and attackers try is no news
         log.warning("no sign-in with %s: %s", provider.key, error)
-    site = Site(language, request.app.state.board.synthetic)
+    site = Site(language, state_of(request).synthetic)
     content = fill("login.html", site, provider=provider.name, why=error.why)
     return _answer(site, content, STATUS[error.why])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ FAMILIES = {"it": ui_it.FAMILIES, "en": ui_en.FAMILIES}
 LANGUAGES = {"it": "Italiano", "en": "English"}
 MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
+STATIC = Path(__file__).parent / "static"
+"""The scripts, styles and icon that the pages load."""
 REPOSITORY = "https://github.com/ita-med/ita-med"
 Query = Mapping[str, Any]
 

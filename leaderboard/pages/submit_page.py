@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ita_med.leaderboard.database.jobs import METHODS
 from ita_med.leaderboard.pages.site import Page, Site, fill
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 
 ADDRESS = "https://BOARD"
 """Stands for the board's address in the commands until the page's script knows it."""

@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue, sources
-from ita_med.leaderboard.app import State
-from ita_med.leaderboard.pages import routes
-from ita_med.leaderboard.pages.site import LANGUAGES, WORDS, Site, document
+from ita_med.leaderboard.pages.registry import PAGES
+from ita_med.leaderboard.pages.site import LANGUAGES, STATIC, WORDS, Site, document
 from ita_med.leaderboard.results import draw_figures, figures
 from ita_med.leaderboard.results.compare_systems import MOST
 from ita_med.leaderboard.results.ranking import SCALES, Board, Ranking
-from ita_med.leaderboard.web.rate_limit import RateLimit, Settings
+from ita_med.leaderboard.web.rate_limit import RateLimit
+from ita_med.leaderboard.web.settings import Settings
+from ita_med.leaderboard.web.state import SharedState
 from ita_med.leaderboard.web.uploads import Checkers
 from ita_med.tasks.report.rows import PARTS
 
@@ -36,14 +37,14 @@ def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
     """Write the site into a folder, each file whole or not at all; pages of an earlier export that are no longer made
     are removed. Returns the files."""
     mirror = sources.EMBEDDED if synthetic else None
-    state = State(engine, mirror, Settings(), Board(engine), Checkers(mirror, 0, 1), RateLimit(1), RateLimit(1))
+    state = SharedState(engine, mirror, Settings(), Board(engine), Checkers(mirror, 0, 1), RateLimit(1), RateLimit(1))
     view = state.board.ranking(synthetic=synthetic)
     contents: dict[str, str | bytes] = {"index.html": _entrance()}
-    contents |= {f"static/{name}": (routes.STATIC / name).read_bytes() for name in FILES}
+    contents |= {f"static/{name}": (STATIC / name).read_bytes() for name in FILES}
     for language in LANGUAGES:
         site = site_of(language, synthetic=synthetic)
         for name, query in addresses(view, normalised=_can_be_normalised(view)):
-            page = routes.PAGES[name](state, site, QueryParams(urlencode(query)))
+            page = PAGES[name](state, site, QueryParams(urlencode(query)))
             contents[f"{language}/{file_name(name, query)}"] = document(site, page)
         for part in PARTS:
             shown = state.board.ranking(part, synthetic=synthetic)
@@ -87,7 +88,7 @@ def addresses(view: Ranking, *, normalised: bool) -> Iterator[tuple[str, dict[st
         "tasks": [{}, *({"task": task.id} for task in catalogue.tasks(ready=True))],
         "compare": [{"systems": ",".join(first)}],
     }
-    for name in routes.PAGES:
+    for name in PAGES:
         for query in of_pages.get(name, [{}]):
             yield name, query
 

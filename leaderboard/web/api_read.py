@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy import func, select
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ita_med import catalogue
-from ita_med.errors import ItaMedError
-from ita_med.leaderboard.app import State
-from ita_med.leaderboard.database import jobs, store, tables
+from ita_med.leaderboard.database import jobs, tables
 from ita_med.leaderboard.database.jobs import Job
-from ita_med.leaderboard.results.ranking import Ranking, Row
-from ita_med.leaderboard.submissions.submission import printable
-from ita_med.leaderboard.web.http_cache import Problem
+from ita_med.leaderboard.results.ranking import Ranking
+from ita_med.leaderboard.web.parameters import Part, Scale, SubmissionId, Version
+from ita_med.leaderboard.web.responses import Problem, problems
+from ita_med.leaderboard.web.state import CurrentState
+from ita_med.leaderboard.web.views import System, ranking_of, system_of
 from ita_med.tasks.report import reference
 from ita_med.tasks.report.reference import Reference
 from ita_med.version import BENCHMARK_VERSION, __version__
-
-MANIFEST_KEYS = ("command", "dtype", "versions", "hardware", "started", "run", "prompts_sha256", "chat_template_sha256")
-"""What of a manifest is shown, beside the claim: what one needs to repeat the run."""
-MAX_SHOWN = 300
-
-
-class ProblemBody(BaseModel):
-    """RFC 9457. problems: of an upload, at most 50, one line each."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    problems: list[str] = []
 
 
 class Health(BaseModel):
     status: Literal["ok"]
     version: str
     benchmark_version: str
-
-
-@dataclass
-class System:
-    """One row with everything about it. manifest: what is needed to repeat the run, as stated by the submitter;
-    history: submissions of the same model by the same user, oldest first."""
-
-    row: Row
-    errors: dict[str, float]
-    metrics: dict[str, dict[str, float]]
-    data: dict[str, str]
-    predictions_sha256: str
-    manifest: dict[str, Any]
-    history: list[int]
 
 
 @dataclass
@@ -69,37 +41,11 @@ class TaskInfo:
     floor: float | None
 
 
-def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """The answers of a route that are problems, for OpenAPI."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-    return {code: {"model": ProblemBody, "content": content} for code in codes}
-
-
-def state_of(request: Request) -> State:
-    found: State = request.app.state.board
-    return found
-
-
 router = APIRouter()
-Board = Annotated[State, Depends(state_of)]
-Part = Annotated[Literal["all", "id", "ood"], Query(description="All tasks, in or out of distribution.")]
-Scale = Annotated[Literal["raw", "normalised"], Query(description="normalised: (score − random) / (1 − random).")]
-Version = Annotated[str, Query(pattern=r"^[0-9][0-9.]{0,15}$", description="Version of the benchmark.")]
-Number = Annotated[int, Path(ge=1, le=2**53)]
-
-
-def spend(state: State, request: Request) -> None:
-    """Count a request that costs work against its address."""
-    if wait := state.addresses.wait(request.client.host if request.client else ""):
-        raise too_many("Too many requests from this address", wait)
-
-
-def too_many(title: str, wait: int) -> Problem:
-    return Problem(title, 429, f"try again in {wait} seconds", headers={"retry-after": str(wait)})
 
 
 @router.get("/health", response_model=Health)
-def health(state: Board) -> Response:
+def health(state: CurrentState) -> Response:
     """Whether the database answers."""
     state.board.stamp()
     return JSONResponse(
@@ -109,7 +55,7 @@ def health(state: Board) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(state: Board) -> Response:
+def metrics(state: CurrentState) -> Response:
     """Counters in Prometheus' text format."""
     with state.engine.begin() as connection:
         on_board = select(func.count()).select_from(tables.submissions).where(tables.submissions.c.withdrawn.is_(None))
@@ -123,24 +69,19 @@ def metrics(state: Board) -> Response:
 
 @router.get("/api/v1/ranking", response_model=Ranking, responses=problems(409, 422))
 def ranking(
-    request: Request, state: Board, part: Part = "all", scale: Scale = "raw", version: Version = BENCHMARK_VERSION
+    request: Request,
+    state: CurrentState,
+    part: Part = "all",
+    scale: Scale = "raw",
+    version: Version = BENCHMARK_VERSION,
 ) -> Response:
     """The board: ranked systems in tie groups, then partial ones, floors, and rows of other gold data."""
     found = ranking_of(state, part, scale, version)
     return state.cache.answer(request, lambda: found, found.stamp, "ranking", part, scale, version)
 
 
-def ranking_of(
-    state: State, part: str = "all", scale: str = "raw", version: str = BENCHMARK_VERSION, *, fresh: bool = False
-) -> Ranking:
-    try:
-        return state.board.ranking(part, scale, synthetic=state.synthetic, version=version, fresh=fresh)
-    except ItaMedError as error:
-        raise Problem("No such ranking", 409, str(error)) from error
-
-
 @router.get("/api/v1/systems/{id}", response_model=System, responses=problems(404, 422))
-def system(request: Request, state: Board, id: Number, version: Version = BENCHMARK_VERSION) -> Response:
+def system(request: Request, state: CurrentState, id: SubmissionId, version: Version = BENCHMARK_VERSION) -> Response:
     """One row with its metrics, its command and versions, and its history."""
     found = ranking_of(state, version=version)
     if all(row.id != id for row in found.rows):
@@ -150,38 +91,8 @@ def system(request: Request, state: Board, id: Number, version: Version = BENCHM
     return state.cache.answer(request, lambda: system_of(state, found, id), found.stamp, "system", str(id), version)
 
 
-def system_of(state: State, found: Ranking, number: int) -> System:
-    """A row of a ranking with what the store knows of it; a Problem where it is not there."""
-    row = next((row for row in found.rows if row.id == number), None)
-    if row is None:
-        raise Problem("No such system", 404)
-    with state.engine.begin() as connection:
-        entries = store.entries(connection, synthetic=state.synthetic, version=found.version)
-        kept = store.submission(connection, number)
-    entry = next((e for e in entries if e.id == number), None)
-    if entry is None or kept is None:
-        raise Problem("No such system", 404)
-    history = [e.id for e in entries if (e.user, e.claim.model) == (entry.user, entry.claim.model)]
-    manifest = {key: shown(kept.manifest[key]) for key in MANIFEST_KEYS if key in kept.manifest}
-    return System(row, entry.errors, entry.metrics, entry.data, entry.predictions_sha256, manifest, history)
-
-
-def shown(value: Any, depth: int = 3) -> Any:
-    """A value of a manifest cut to what a reader needs: short texts, few levels, few entries."""
-    match value:
-        case str():
-            return printable(value, MAX_SHOWN)
-        case dict() if depth:
-            return {printable(str(k)): shown(v, depth - 1) for k, v in list(value.items())[:50]}
-        case list() if depth:
-            return [shown(v, depth - 1) for v in value[:50]]
-        case bool() | int() | float() | None:
-            return value if not isinstance(value, int) or abs(value) < 2**53 else None
-    return None
-
-
 @router.get("/api/v1/tasks", response_model=list[TaskInfo])
-def tasks(request: Request, state: Board) -> Response:
+def tasks(request: Request, state: CurrentState) -> Response:
     """The tasks of the benchmark, the gold data that the board scores on, and the random floor, in points."""
     found = ranking_of(state)
     return state.cache.answer(request, lambda: _tasks(found), found.stamp, "tasks")
@@ -199,13 +110,13 @@ def _tasks(found: Ranking) -> list[dict[str, Any]]:
 
 
 @router.get("/api/v1/reference", response_model=Reference)
-def published(request: Request, state: Board) -> Response:
+def published(request: Request, state: CurrentState) -> Response:
     """The table of the paper: shown beside the board, never ranked or averaged with it."""
     return state.cache.answer(request, lambda: reference.load(), state.board.stamp(), "reference")
 
 
 @router.get("/api/v1/queue", response_model=list[Job])
-def waiting(state: Board) -> Response:
+def waiting(state: CurrentState) -> Response:
     """Models that wait, run, or ran, in the order of the queue."""
     with state.engine.begin() as connection:
         found = jobs.jobs(connection)

@@ -14,13 +14,13 @@ from starlette.responses import JSONResponse, Response
 
 from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard.app import State
 from ita_med.leaderboard.database import accounts, jobs, store
 from ita_med.leaderboard.database.accounts import User
 from ita_med.leaderboard.submissions.check import Checked
 from ita_med.leaderboard.web import uploads
-from ita_med.leaderboard.web.api_read import Board, Number, problems, spend, too_many
-from ita_med.leaderboard.web.http_cache import Problem
+from ita_med.leaderboard.web.parameters import SubmissionId
+from ita_med.leaderboard.web.responses import Problem, problems, too_many
+from ita_med.leaderboard.web.state import CurrentState, SharedState, spend
 
 MAX_JSON_BYTES = 16_384
 
@@ -82,7 +82,7 @@ def repeated(model: type[BaseModel], description: str) -> dict[int | str, dict[s
 
 
 def signed_in(
-    request: Request, state: Board, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    request: Request, state: CurrentState, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> User:
     """The user of the request's token; a wrong token costs its address as much as a right one."""
     spend(state, request)
@@ -109,7 +109,7 @@ SignedIn = Annotated[User, Depends(signed_in)]
 )
 async def submit(
     request: Request,
-    state: Board,
+    state: CurrentState,
     user: SignedIn,
     provenance: Annotated[
         Literal["re-scored", "reproduced", "floor"], Query(description="Other than re-scored: maintainers only.")
@@ -139,13 +139,13 @@ async def submit(
     responses=problems(401, 408, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
 )
-async def dry_run(request: Request, state: Board, user: SignedIn) -> Response:
+async def dry_run(request: Request, state: CurrentState, user: SignedIn) -> Response:
     """Check and score a submission without keeping it."""
     checked = await _checked(request, state)
     return JSONResponse({"scores": scores_of(checked)}, headers={"cache-control": "no-store"})
 
 
-async def _checked(request: Request, state: State) -> Checked:
+async def _checked(request: Request, state: SharedState) -> Checked:
     """Read and check the upload; a problem of any kind ends here, before quota or database are touched."""
     try:
         async with asyncio.timeout(state.settings.upload_seconds):
@@ -170,7 +170,7 @@ def scores_of(checked: Checked) -> dict[str, float]:
 
 
 @router.post("/api/v1/submissions/{id}/withdraw", response_model=Withdrawn, responses=problems(401, 403, 404, 422, 429))
-def withdraw(state: Board, user: SignedIn, id: Number) -> Response:
+def withdraw(state: CurrentState, user: SignedIn, id: SubmissionId) -> Response:
     """Take a submission off the board: its owner or a maintainer."""
     with store.writing(state.engine) as connection:
         kept = store.submission(connection, id)
@@ -189,7 +189,7 @@ def withdraw(state: Board, user: SignedIn, id: Number) -> Response:
     responses=repeated(Queued, "The model is queued already") | problems(401, 413, 422, 429),
     openapi_extra=JOB,
 )
-async def enqueue(request: Request, state: Board, user: SignedIn) -> Response:
+async def enqueue(request: Request, state: CurrentState, user: SignedIn) -> Response:
     """Ask the maintainers to evaluate a model of the Hub."""
     try:
         async with asyncio.timeout(state.settings.upload_seconds):

@@ -1,15 +1,14 @@
-"""Answers of the API: problems by RFC 9457, cached JSON with ETags, security headers, counters for Prometheus."""
+"""Answers kept in memory, compressed, with ETags: each is made once, however many readers ask for it."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import logging
 import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
@@ -19,42 +18,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-log = logging.getLogger("ita_med.leaderboard")
-HEADERS = {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-"""An answer that sets one of these itself keeps its own (pages need scripts, data do not)."""
 MOST_CACHED_BYTES = 64 * 2**20
 YOUNG_SECONDS = 60.0
 Key = tuple[str, ...]
 Answer = tuple[str, bytes]
 """ETag, and the body packed with gzip."""
-Message = MutableMapping[str, Any]
-
-
-@dataclass
-class Problem(Exception):
-    """What went wrong, as the body of the answer; problems: of an upload, line by line."""
-
-    title: str
-    status: int
-    detail: str = ""
-    type: str = "about:blank"
-    problems: list[str] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def response(self) -> Response:
-        body: dict[str, Any] = {"type": self.type, "title": self.title, "status": self.status, "detail": self.detail}
-        if self.problems:
-            body["problems"] = self.problems
-        headers = {"cache-control": "no-store"} | self.headers
-        return Response(orjson.dumps(body), self.status, headers, "application/problem+json")
 
 
 @dataclass
@@ -159,75 +127,3 @@ class Cache:
                 self._size -= len(answer[1])
                 if self._last.get(dropped[1:], ("", 0.0))[0] == dropped:
                     del self._last[dropped[1:]]
-
-
-BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-
-
-@dataclass
-class Counters:
-    """Requests by method, route and status, and a histogram of seconds by route."""
-
-    requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    """Route -> requests within each of `BUCKETS` and in all, then the sum of seconds."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        with self._lock:
-            key = method, route, status
-            self.requests[key] = self.requests.get(key, 0) + 1
-            row = self.seconds.setdefault(route, [0.0] * (len(BUCKETS) + 2))
-            for n, most in enumerate((*BUCKETS, float("inf"))):
-                row[n] += seconds <= most
-            row[-1] += seconds
-
-    def lines(self) -> list[str]:
-        with self._lock:
-            out = ["# TYPE itamed_requests_total counter"]
-            out += [
-                f'itamed_requests_total{{method="{method}",route="{route}",status="{status}"}} {n}'
-                for (method, route, status), n in sorted(self.requests.items())
-            ]
-            out += ["# TYPE itamed_request_seconds histogram"]
-            for route, row in sorted(self.seconds.items()):
-                for most, n in zip((*map(str, BUCKETS), "+Inf"), row, strict=False):
-                    out.append(f'itamed_request_seconds_bucket{{route="{route}",le="{most}"}} {n:.0f}')
-                out.append(f'itamed_request_seconds_sum{{route="{route}"}} {row[-1]:.6f}')
-                out.append(f'itamed_request_seconds_count{{route="{route}"}} {row[-2]:.0f}')
-        return out
-
-
-class Guard:
-    """Outermost of the app: security headers on every answer, counters, and errors without a trace for the reader."""
-
-    def __init__(self, app: Any, counters: Counters) -> None:
-        self.app = app
-        self.counters = counters
-
-    async def __call__(self, scope: Any, receive: Any, send: Callable[[Message], Awaitable[None]]) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started, status = time.perf_counter(), 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                own = {name for name, _ in message["headers"]}
-                added = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in own]
-                message["headers"] = [*message["headers"], *added]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, sending)
-        except Exception:
-            log.exception("%s failed", getattr(scope.get("route"), "path", "a request"))
-            if status:
-                raise
-            await Problem("Internal error", 500).response()(scope, receive, sending)
-        finally:
-            route = getattr(scope.get("route"), "path", "other")
-            method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other"
-            self.counters.count(method, route, status, time.perf_counter() - started)

@@ -19,7 +19,7 @@ from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, store, tables
 from ita_med.leaderboard.submissions.submission import read_folder
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
 from tests.leaderboard.postgres import binaries, cluster
 from tests.leaderboard.provider import Idp, serving_idp

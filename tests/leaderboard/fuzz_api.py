@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import store
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 
 CHECKS: list[Any] = [not_a_server_error, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12

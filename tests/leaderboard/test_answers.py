@@ -17,7 +17,7 @@ from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.results.ranking import Board, Ranking
 from ita_med.leaderboard.submissions.check import check
 from ita_med.leaderboard.web.http_cache import YOUNG_SECONDS, Cache
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import Files, change_manifest
 
 REQUEST = Request({"type": "http", "headers": [(b"accept-encoding", b"identity")]})
@@ -123,9 +123,9 @@ def test_no_page_made_from_an_older_ranking_outlives_it(
     second = submit("model-two")
     assert {name: client.get(name).content for name in names} == before
     go.set()
-    app.state.board.cache.patience = 30.0  # else the very next reader may get the last page while this one is made
+    app.state.shared.cache.patience = 30.0  # else the very next reader may get the last page while this one is made
     assert client.get(f"/api/v1/systems/{second}").json()["row"]["model"] == "model-two", "this one waits"
     for name in names[:-1]:
         assert b"model-two" in client.get(name).content, name
     assert client.get(f"/api/v1/systems/{first}").status_code == 200
-    app.state.board.board.close()
+    app.state.shared.board.close()

@@ -28,8 +28,9 @@ from ita_med.leaderboard.results.compare_documents import DocumentsCompared
 from ita_med.leaderboard.results.compare_systems import Compared
 from ita_med.leaderboard.submissions.check import gold
 from ita_med.leaderboard.submissions.submission import Claim
-from ita_med.leaderboard.web import api_compare, api_read, uploads
-from ita_med.leaderboard.web.rate_limit import RateLimit, Settings
+from ita_med.leaderboard.web import api_compare, api_read, responses, uploads, views
+from ita_med.leaderboard.web.rate_limit import RateLimit
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, client_of, url_of, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
@@ -199,14 +200,14 @@ READ = (
     [
         ("/health", api_read.Health),
         ("/api/v1/ranking", api_read.Ranking),
-        ("/api/v1/systems/4", api_read.System),
+        ("/api/v1/systems/4", views.System),
         ("/api/v1/compare?systems=4,5", Compared),
         ("/api/v1/compare/documents?systems=4,5&task=ita_med_ner_e3c_disorder", DocumentsCompared),
         ("/api/v1/figures/families", api_compare.PlotlyFigure),
         ("/api/v1/tasks", list[api_read.TaskInfo]),
         ("/api/v1/reference", api_read.Reference),
         ("/api/v1/queue", list[api_read.Job]),
-        ("/api/v1/systems/999", api_read.ProblemBody),
+        ("/api/v1/systems/999", responses.ProblemBody),
     ],
 )
 def test_answers_are_as_the_openapi_document_says(shown: TestClient, path: str, kind: Any) -> None:
@@ -217,7 +218,7 @@ def test_answers_are_as_the_openapi_document_says(shown: TestClient, path: str, 
     stated = told["get"]["responses"][str(answer.status_code)]["content"]
     assert answer.headers["content-type"].split(";")[0] in stated
     if path == "/api/v1/ranking":
-        assert set(answer.json()["rows"][0]) == {f.name for f in api_read.Row.__dataclass_fields__.values()}
+        assert set(answer.json()["rows"][0]) == {f.name for f in views.Row.__dataclass_fields__.values()}
 
 
 def test_every_answer_carries_the_security_headers(shown: TestClient) -> None:
@@ -293,7 +294,7 @@ def gold_texts() -> set[str]:
 def test_no_answer_holds_gold(shown: TestClient, files: Files) -> None:
     texts = gold_texts()
     assert len(texts) > 100
-    engine = shown.app.state.board.engine  # type: ignore[attr-defined]
+    engine = shown.app.state.shared.engine  # type: ignore[attr-defined]
     with store.writing(engine) as connection:
         user = accounts.add_user(connection, f"user-{time.time_ns()}")
     signed = token_of(engine, user)
@@ -384,7 +385,7 @@ def test_a_manifest_is_shown_in_part_and_cut(client: TestClient, files: Files, s
     assert answer.status_code == 201, answer.text
     shown = client.get(f"/api/v1/systems/{answer.json()['id']}").json()["manifest"]
     assert "secret" not in shown
-    assert len(shown["command"]) == api_read.MAX_SHOWN
+    assert len(shown["command"]) == views.MAX_SHOWN
     assert shown["hardware"] == [None] * 50
     assert shown["versions"] == {"x": {"x": {"x": None}}}
 

@@ -15,7 +15,7 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.submissions.check import check
 from ita_med.leaderboard.submissions.submission import read_folder
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.dataset_builders.conftest import Command, command
 from tests.leaderboard.conftest import TASKS, Files, zipped
 from tests.leaderboard.serving import serving

@@ -13,7 +13,7 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.pages.site import WORDS
 from ita_med.leaderboard.publish.static_site import write
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
 from tests.leaderboard.serving import chromium, needs_chromium, serving
 

@@ -17,7 +17,7 @@ from ita_med.leaderboard.pages.site import LANGUAGES, WORDS, Site, document
 from ita_med.leaderboard.results.compare_documents import differences
 from ita_med.leaderboard.results.compare_systems import compare as compared
 from ita_med.leaderboard.results.ranking import Board, Ranking
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 
 
 @pytest.fixture(scope="module")

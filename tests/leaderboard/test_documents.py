@@ -17,7 +17,7 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import store
 from ita_med.leaderboard.results import compare_documents
 from ita_med.leaderboard.submissions.check import gold
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from ita_med.schema import ChoiceExample
 from ita_med.tasks.scoring.metrics import Array
 

@@ -27,7 +27,7 @@ from sqlalchemy import Engine, func, select
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import tables
 from ita_med.leaderboard.sign_in import oauth, provider_http
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import LOOSE, client_of
 from tests.leaderboard.provider import BOARD, CLIENT, SECRET, Idp, key, signed
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.postgres import free_port
 from tests.leaderboard.provider import Idp
 from tests.leaderboard.serving import chromium, needs_chromium, serving

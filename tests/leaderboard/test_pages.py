@@ -25,7 +25,7 @@ from ita_med.leaderboard.pages import filters, ranking_page
 from ita_med.leaderboard.pages.site import FAMILIES, LANGUAGES, WORDS, Site, language_of
 from ita_med.leaderboard.results.ranking import Board, Ranking
 from ita_med.leaderboard.submissions.submission import Claim
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from ita_med.tasks.report import reference
 from ita_med.version import BENCHMARK_VERSION
 

@@ -21,7 +21,7 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, jobs, store, tables
 from ita_med.leaderboard.submissions.check import check
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import BOTH, Files, change_manifest, url_of
 from tests.leaderboard.postgres import binaries
 

@@ -32,7 +32,7 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, store, tables
 from ita_med.leaderboard.submissions import submission
 from ita_med.leaderboard.submissions.submission import Claim
-from ita_med.leaderboard.web.rate_limit import Settings
+from ita_med.leaderboard.web.settings import Settings
 from tests.leaderboard.conftest import Files, change_manifest, client_of, zipped
 from tests.leaderboard.test_api import ZIP, gold_texts, rows, submit, token_of
 
