@@ -45,7 +45,8 @@ SILENT = 1.0
 WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from ita_med.leaderboard.database import jobs, store
+from ita_med.leaderboard import worker
+from ita_med.leaderboard.database import store
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 engine = store.connect(os.environ["ITA_MED_DB"])
 def command(job, out):
@@ -53,8 +54,8 @@ def command(job, out):
 print("up", flush=True)
 idle = 0
 while idle < 3 or not rounds:
-    job = jobs.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
-                    silent=float(sys.argv[3]))
+    job = worker.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
+                      silent=float(sys.argv[3]))
     idle = 0 if job else idle + 1
     if not job:
         time.sleep(float(sys.argv[3]) / 2)

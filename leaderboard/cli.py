@@ -170,17 +170,18 @@ def work(
     import time
 
     engine = _connect(db)
+    from ita_med.leaderboard import worker
     from ita_med.leaderboard.database import jobs
 
     if show:
         with engine.begin() as connection:
             waiting = [job for job in jobs.jobs(connection) if job.state == "queued"]
-        typer.echo(jobs.printed(waiting[0]) if waiting else "nothing waits")
+        typer.echo(worker.printed(waiting[0]) if waiting else "nothing waits")
         return
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         try:
-            job = jobs.work(engine, f"{platform.node()[:40]}-{os.getpid()}", folder, mirror)
+            job = worker.work(engine, f"{platform.node()[:40]}-{os.getpid()}", folder, mirror)
         except jobs.NotYours as error:
             typer.echo(f"ita-med: {error}", err=True)
             continue

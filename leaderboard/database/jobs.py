@@ -1,4 +1,4 @@
-"""Lane B: models that wait for an evaluation by the maintainers.
+"""The queue of models that the maintainers evaluate: one job for each model, revision and method.
 
 A job is queued, running, done or failed. A worker says every few seconds that it lives; a job whose worker fell silent
 goes back into the queue, at most `ATTEMPTS` times.
@@ -7,31 +7,21 @@ goes back into the queue, at most `ATTEMPTS` times.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shlex
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.database import store, tables
 from ita_med.leaderboard.database.accounts import User
-from ita_med.leaderboard.submissions.check import Checked, check
-from ita_med.leaderboard.submissions.submission import read_folder
 from ita_med.version import BENCHMARK_VERSION
 
 ATTEMPTS = 3
 SILENT_SECONDS = 120.0
-BEAT_SECONDS = 15.0
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
 REVISION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]{0,79})?")
 METHODS = {
@@ -173,75 +163,3 @@ def _mine(connection: Connection, job: Job, worker: str, values: dict[str, Any])
     mine = (j.c.id == job.id) & (j.c.worker == worker) & (j.c.state == "running") & (j.c.attempts == job.attempts)
     if connection.execute(update(j).where(mine).values(values)).rowcount != 1:
         raise NotYours(f"job {job.id} was given to another worker")
-
-
-def evaluation(job: Job, out: Path) -> list[str]:
-    """The command that evaluates a job's model: a fixed list of arguments, run without a shell."""
-    return [sys.executable, "-m", "ita_med.cli", *arguments(job, str(out))]
-
-
-def arguments(job: Job, out: str) -> list[str]:
-    given = f"pretrained={job.model}" + (f",revision={job.revision}" if job.revision else "")
-    return ["eval", "--model", "hf", "--model_args", given, *METHODS[job.method], "--tasks", "ita_med", "--out", out]
-
-
-def printed(job: Job) -> str:
-    """The job as commands for another machine."""
-    run = shlex.join(["ita-med", *arguments(job, f"runs/job-{job.id}")])
-    return f"# job {job.id}: {job.model}, {job.method}\n{run}\nita-med leaderboard submit runs/job-{job.id} --to URL"
-
-
-def work(
-    engine: Engine,
-    worker: str,
-    folder: Path,
-    mirror: str | None,
-    *,
-    command: Callable[[Job, Path], list[str]] = evaluation,
-    beats: float = BEAT_SECONDS,
-    silent: float = SILENT_SECONDS,
-) -> Job | None:
-    """Run the next job, if there is one: evaluate, check, and put the scores on the board; returns the job."""
-    with store.writing(engine) as connection:
-        requeue(connection, silent)
-        job = claim(connection, worker)
-    if job is None:
-        return None
-    out = folder / f"job-{job.id}-{job.attempts}-{os.getpid()}"
-    code = _run(engine, job, worker, command(job, out), mirror, beats)
-    checked = _check(out, mirror) if code == 0 else None
-    with store.writing(engine) as connection:
-        if checked is None:
-            fail(connection, job, worker, f"the evaluation ended with code {code}")
-        elif not checked.accepted or checked.submission is None:
-            fail(connection, job, worker, checked.problems[0])
-        else:
-            owner = connection.execute(select(tables.jobs.c.user_id).where(tables.jobs.c.id == job.id)).scalar_one()
-            number, _ = store.add_submission(connection, owner, checked.submission, checked.scores, "reproduced")
-            finish(connection, job, worker, number)
-    return job
-
-
-def _check(out: Path, mirror: str | None) -> Checked:
-    try:
-        return check(read_folder(out), mirror)
-    except ItaMedError as error:
-        return Checked(problems=[str(error).replace(str(out), "the run")])
-
-
-def _run(engine: Engine, job: Job, worker: str, command: list[str], mirror: str | None, beats: float) -> int:
-    """Run the evaluation while the heart beats; it is stopped where the job was taken away."""
-    environment = dict(os.environ) | ({"ITA_MED_MIRROR": mirror} if mirror else {})
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    try:
-        while process.poll() is None:
-            with store.writing(engine) as connection:
-                beat(connection, job, worker)
-            until = time.monotonic() + beats
-            while process.poll() is None and time.monotonic() < until:
-                time.sleep(0.05)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    return process.returncode

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from ita_med.errors import ItaMedError
+from ita_med.leaderboard import worker
 from ita_med.leaderboard.database import accounts, jobs, store, tables
 from tests.leaderboard.conftest import BOTH, url_of
 
@@ -21,10 +22,11 @@ DATABASES = BOTH
 WORKER = """
 import sys
 from pathlib import Path
-from ita_med.leaderboard.database import jobs, store
+from ita_med.leaderboard import worker
+from ita_med.leaderboard.database import store
 database, folder, script, mode = sys.argv[1:]
 command = lambda job, out: [sys.executable, script, mode, str(out)]
-job = jobs.work(store.connect(database), "w", Path(folder), "embedded", command=command, beats=0.1, silent=0.5)
+job = worker.work(store.connect(database), "w", Path(folder), "embedded", command=command, beats=0.1, silent=0.5)
 print(job.id if job else "nothing")
 """
 EVALUATION = """
@@ -95,11 +97,11 @@ def test_the_command_is_a_fixed_list(engine: Engine, user: accounts.User, tmp_pa
     with store.writing(engine) as connection:
         job = jobs.claim(connection, "w")
     assert job is not None
-    assert jobs.evaluation(job, tmp_path)[3:] == [
+    assert worker.evaluation(job, tmp_path)[3:] == [
         "eval", "--model", "hf", "--model_args", "pretrained=Qwen/Qwen3-1.7B,revision=abc", "--num_fewshot", "4",
         "--constrained", "--tasks", "ita_med", "--out", str(tmp_path),
     ]  # fmt: skip
-    assert "ita-med eval --model hf" in jobs.printed(job)
+    assert "ita-med eval --model hf" in worker.printed(job)
 
 
 def test_two_workers_never_get_the_same_job(engine: Engine, user: accounts.User) -> None:
@@ -198,7 +200,7 @@ def test_a_failed_evaluation_says_why_and_leaves_no_row(
 ) -> None:
     add(engine, user)
     command = [sys.executable, str(scripts / "evaluation.py"), mode]
-    job = jobs.work(engine, "w", scripts / "out", "embedded", command=lambda _, out: [*command, str(out)])
+    job = worker.work(engine, "w", scripts / "out", "embedded", command=lambda _, out: [*command, str(out)])
     assert job is not None
     with engine.begin() as connection:
         (found,) = jobs.jobs(connection)
@@ -206,4 +208,4 @@ def test_a_failed_evaluation_says_why_and_leaves_no_row(
     assert found.state == "failed"
     assert message in found.message
     assert str(scripts) not in found.message
-    assert jobs.work(engine, "w", scripts / "out", "embedded") is None
+    assert worker.work(engine, "w", scripts / "out", "embedded") is None
