@@ -16,9 +16,10 @@ from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.submissions.check import check
 from ita_med.leaderboard.submissions.submission import read_folder
 from ita_med.leaderboard.web.settings import Settings
-from tests.dataset_builders.conftest import Command, command
-from tests.leaderboard.conftest import TASKS, Files, zipped
-from tests.leaderboard.serving import serving
+
+from ..dataset_builders.conftest import Command, command
+from .conftest import TASKS, Files, zipped
+from .serving import serving
 
 __all__ = ["command"]
 pytestmark = pytest.mark.usefixtures("cheap_hashes")

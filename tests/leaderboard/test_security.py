@@ -33,8 +33,9 @@ from ita_med.leaderboard.database import accounts, store, tables
 from ita_med.leaderboard.submissions import submission
 from ita_med.leaderboard.submissions.submission import Claim
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import Files, change_manifest, client_of, zipped
-from tests.leaderboard.test_api import ZIP, gold_texts, rows, submit, token_of
+
+from .conftest import Files, change_manifest, client_of, zipped
+from .web.test_api import ZIP, gold_texts, rows, submit, token_of
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 LANGUAGES = ("it", "en")

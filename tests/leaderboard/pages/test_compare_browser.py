@@ -14,8 +14,9 @@ from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.pages.site import WORDS
 from ita_med.leaderboard.publish.static_site import write
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
-from tests.leaderboard.serving import chromium, needs_chromium, serving
+
+from ..conftest import TASKS, Files, change_manifest, zipped
+from ..serving import chromium, needs_chromium, serving
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="gradio is not installed")

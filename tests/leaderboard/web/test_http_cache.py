@@ -18,7 +18,8 @@ from ita_med.leaderboard.results.ranking import Board, Ranking
 from ita_med.leaderboard.submissions.check import check
 from ita_med.leaderboard.web.http_cache import YOUNG_SECONDS, Cache
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import Files, change_manifest
+
+from ..conftest import Files, change_manifest
 
 REQUEST = Request({"type": "http", "headers": [(b"accept-encoding", b"identity")]})
 

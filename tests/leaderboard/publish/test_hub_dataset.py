@@ -12,10 +12,10 @@ import yaml
 from ita_med import catalogue
 from ita_med.leaderboard.database import accounts, store, tables
 
-from ..hub import Client
-from ..hub_http import Fault
-from ..hub_server import Hub
-from .test_api import gold_texts
+from ...hub import Client
+from ...hub_http import Fault
+from ...hub_server import Hub
+from ..web.test_api import gold_texts
 
 REPO = "clinica/results-sample"
 READ_BACK = f"""

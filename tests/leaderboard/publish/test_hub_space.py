@@ -22,10 +22,10 @@ import yaml
 from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.publish import hub_space
 from ita_med.version import __version__
-from tests.leaderboard.postgres import free_port
 
-from ..hub import Client
-from ..hub_server import Hub
+from ...hub import Client
+from ...hub_server import Hub
+from ..postgres import free_port
 
 SPACE = "clinica/board"
 INSTRUCTIONS = {"FROM", "ARG", "RUN", "COPY", "USER", "WORKDIR", "ENV", "EXPOSE", "HEALTHCHECK", "CMD"}

@@ -9,7 +9,8 @@ import pytest
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.sign_in.providers import configured
-from tests.dataset_builders.conftest import Command, command
+
+from ...dataset_builders.conftest import Command, command
 
 __all__ = ["command"]
 SPACE = {

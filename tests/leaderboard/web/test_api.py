@@ -31,7 +31,8 @@ from ita_med.leaderboard.submissions.submission import Claim
 from ita_med.leaderboard.web import api_compare, api_read, responses, uploads, views
 from ita_med.leaderboard.web.rate_limit import RateLimit
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest, client_of, url_of, zipped
+
+from ..conftest import BOTH, TASKS, Files, change_manifest, client_of, url_of, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
 ZIP = {"Content-Type": "application/zip"}

@@ -17,7 +17,8 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard.database import accounts, jobs, store, tables
 from ita_med.leaderboard.submissions.check import check
 from ita_med.tasks.scoring.metrics import cluster_sums
-from tests.leaderboard.conftest import BOTH, TASKS, Files, change_manifest
+
+from ..conftest import BOTH, TASKS, Files, change_manifest
 
 DATABASES = BOTH
 

@@ -11,10 +11,11 @@ from sqlalchemy import Engine, func, select
 
 from ita_med.leaderboard.database import accounts, backup, identities, store, tables
 from ita_med.leaderboard.database.identities import Person, fitting
-from tests.leaderboard.conftest import BOTH, Files, zipped
-from tests.leaderboard.provider import Idp
-from tests.leaderboard.test_api import ZIP
-from tests.leaderboard.test_login import board, sign_in, token_on
+
+from ..conftest import BOTH, Files, zipped
+from ..provider import Idp
+from ..sign_in.test_oauth import board, sign_in, token_on
+from ..web.test_api import ZIP
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 DATABASES = BOTH

@@ -14,7 +14,8 @@ from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.pages import gradio_shell
 from ita_med.leaderboard.submissions.submission import Claim
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.serving import chromium, needs_chromium, serving
+
+from ..serving import chromium, needs_chromium, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [

@@ -16,7 +16,8 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard.submissions import submission
 from ita_med.leaderboard.submissions.check import check, gold
 from ita_med.tasks.evaluation.evaluate import score_folder
-from tests.leaderboard.conftest import TASKS, Files, change_manifest, zipped
+
+from ..conftest import TASKS, Files, change_manifest, zipped
 
 FIRST = f"predictions/{TASKS[0]}.jsonl"
 

@@ -23,7 +23,8 @@ from ita_med.leaderboard.results.ranking import Board, Ranking, Row, normalise, 
 from ita_med.leaderboard.submissions.submission import Claim, Submission
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.tasks.scoring import statistics
-from tests.leaderboard.conftest import BOTH
+
+from ..conftest import BOTH
 
 DATABASES = BOTH
 TASKS = catalogue.tasks(ready=True)

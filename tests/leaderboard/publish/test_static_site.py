@@ -16,7 +16,8 @@ from ita_med.leaderboard.publish import table_files
 from ita_med.leaderboard.publish.static_site import file_name, write
 from ita_med.leaderboard.results.ranking import Board
 from ita_med.leaderboard.submissions.check import gold
-from tests.leaderboard.test_documents import _strings
+
+from ..results.test_compare_documents import _strings
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.postgres import free_port
-from tests.leaderboard.provider import Idp
-from tests.leaderboard.serving import chromium, needs_chromium, serving
+
+from ..postgres import free_port
+from ..provider import Idp
+from ..serving import chromium, needs_chromium, serving
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [pytest.mark.slow, needs_chromium]

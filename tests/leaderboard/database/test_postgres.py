@@ -22,8 +22,9 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import accounts, jobs, store, tables
 from ita_med.leaderboard.submissions.check import check
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import BOTH, Files, change_manifest, url_of
-from tests.leaderboard.postgres import binaries
+
+from ..conftest import BOTH, Files, change_manifest, url_of
+from ..postgres import binaries
 
 DATABASES = ["postgresql"]
 

@@ -28,8 +28,9 @@ from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.database import tables
 from ita_med.leaderboard.sign_in import oauth, provider_http
 from ita_med.leaderboard.web.settings import Settings
-from tests.leaderboard.conftest import LOOSE, client_of
-from tests.leaderboard.provider import BOARD, CLIENT, SECRET, Idp, key, signed
+
+from ..conftest import LOOSE, client_of
+from ..provider import BOARD, CLIENT, SECRET, Idp, key, signed
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 COOKIE = "__Host-itamed-login"
