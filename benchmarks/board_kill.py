@@ -181,19 +181,20 @@ def client(url: str, folder: Path, token: str, told: dict[str, int], name: str) 
 
 def wrong(engine: Engine, told: dict[str, int]) -> list[str]:
     """What is not as the clients were told, or half there."""
-    s, r, u = tables.submissions, tables.results, tables.uploads
+    submissions, results, uploads = tables.submissions, tables.results, tables.uploads
     with engine.begin() as connection:
-        there = {row.claim["revision"]: row.id for row in connection.execute(select(s.c.id, s.c.claim))}
-        keys = [key for (key,) in connection.execute(select(s.c.key))]
-        results = dict(
-            map(tuple, connection.execute(select(r.c.submission_id, func.count()).group_by(r.c.submission_id)))
-        )
-        counted = Counter(number for (number,) in connection.execute(select(u.c.submission_id)))
-        ids = {number for (number,) in connection.execute(select(s.c.id))}
+        there = {
+            row.claim["revision"]: row.id for row in connection.execute(select(submissions.c.id, submissions.c.claim))
+        }
+        keys = [key for (key,) in connection.execute(select(submissions.c.key))]
+        tasks_of = select(results.c.submission_id, func.count()).group_by(results.c.submission_id)
+        scored = dict(map(tuple, connection.execute(tasks_of)))
+        counted = Counter(number for (number,) in connection.execute(select(uploads.c.submission_id)))
+        ids = {number for (number,) in connection.execute(select(submissions.c.id))}
     found = [f"lost: {name}" for name, number in told.items() if there.get(name) != number]
     found += ["double"] if len(set(keys)) != len(keys) else []
-    found += [f"half: {number}" for number in ids if results.get(number) != len(TASKS) or counted[number] != 1]
-    return found + [f"orphan: {number}" for number in (set(results) | set(counted)) - ids]
+    found += [f"half: {number}" for number in ids if scored.get(number) != len(TASKS) or counted[number] != 1]
+    return found + [f"orphan: {number}" for number in (set(scored) | set(counted)) - ids]
 
 
 def state(engine: Engine) -> str:

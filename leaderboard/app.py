@@ -20,7 +20,7 @@ from ita_med.leaderboard.pages import gradio_shell, routes
 from ita_med.leaderboard.results.ranking import Board
 from ita_med.leaderboard.web import api_compare, api_read, api_submit
 from ita_med.leaderboard.web.http_cache import Cache
-from ita_med.leaderboard.web.middleware import Guard
+from ita_med.leaderboard.web.middleware import OutermostMiddleware
 from ita_med.leaderboard.web.rate_limit import RateLimit
 from ita_med.leaderboard.web.responses import Problem
 from ita_med.leaderboard.web.settings import Settings
@@ -86,7 +86,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Guard, counters=state.counters)
+    app.add_middleware(OutermostMiddleware, counters=state.counters)
     return app
 
 

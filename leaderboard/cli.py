@@ -182,7 +182,7 @@ def work(
     while True:
         try:
             job = worker.work(engine, f"{platform.node()[:40]}-{os.getpid()}", folder, mirror)
-        except jobs.NotYours as error:
+        except jobs.JobTakenAway as error:
             typer.echo(f"ita-med: {error}", err=True)
             continue
         if job is not None:
@@ -265,11 +265,10 @@ def export(
 ) -> None:
     """Write the board as a site of plain HTML pages and as CSV, JSON, Markdown, LaTeX and BibTeX files."""
     engine = _existing(db)
-    from ita_med.leaderboard.publish import static_site
-    from ita_med.leaderboard.publish import table_files as tables
+    from ita_med.leaderboard.publish import static_site, table_files
     from ita_med.leaderboard.results.ranking import Board
 
-    for path in tables.write(Board(engine), out, synthetic=synthetic):
+    for path in table_files.write(Board(engine), out, synthetic=synthetic):
         typer.echo(path)
     written = static_site.write(engine, out, synthetic=synthetic)
     typer.echo(f"{written[0]} and {len(written) - 1} files of its pages")

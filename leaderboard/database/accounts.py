@@ -72,10 +72,12 @@ def forget(connection: Connection, user: User) -> None:
     connection.execute(
         update(tables.jobs).where(waiting).values(state="failed", message="its user left", finished=now())
     )
-    s = tables.submissions
-    for row in connection.execute(select(s.c.id, s.c.manifest).where(s.c.user_id == user.id)).all():
+    submissions = tables.submissions
+    for row in connection.execute(
+        select(submissions.c.id, submissions.c.manifest).where(submissions.c.user_id == user.id)
+    ).all():
         manifest = {key: row.manifest[key] for key in KEPT if key in row.manifest}
-        connection.execute(update(s).where(s.c.id == row.id).values(manifest=manifest))
+        connection.execute(update(submissions).where(submissions.c.id == row.id).values(manifest=manifest))
     connection.execute(update(tables.audit).where(tables.audit.c.subject == user.name).values(subject=nobody))
     gone = {"name": nobody, "role": "submitter", "disabled": True}
     connection.execute(update(tables.users).where(tables.users.c.id == user.id).values(gone))

@@ -48,9 +48,11 @@ def sign_in(connection: Connection, person: Person, provider: str, label: str) -
 
 
 def _known(connection: Connection, person: Person) -> User | None:
-    i, u = tables.identities, tables.users
+    identities, users = tables.identities, tables.users
     row = connection.execute(
-        select(u).join(i, i.c.user_id == u.c.id).where(i.c.issuer == person.issuer, i.c.subject == person.subject)
+        select(users)
+        .join(identities, identities.c.user_id == users.c.id)
+        .where(identities.c.issuer == person.issuer, identities.c.subject == person.subject)
     ).first()
     if row is None:
         return None

@@ -33,7 +33,7 @@ METHODS = {
 """What a job may ask for, with the arguments of `ita-med eval`: never text of the user."""
 
 
-class NotYours(ItaMedError):
+class JobTakenAway(ItaMedError):
     """The job was given to another worker in the meantime."""
 
 
@@ -102,10 +102,12 @@ def _known(connection: Connection, key: str) -> Any:
 
 def jobs(connection: Connection, most: int = 200) -> list[Job]:
     """Running and waiting jobs in the order of the queue, then the newest finished ones."""
-    j = tables.jobs
+    queue = tables.jobs
     order = {"running": 0, "queued": 1}
-    open_rows = connection.execute(select(j).where(j.c.state.in_(order)).order_by(j.c.id)).all()
-    closed = connection.execute(select(j).where(j.c.state.not_in(order)).order_by(j.c.id.desc()).limit(most)).all()
+    open_rows = connection.execute(select(queue).where(queue.c.state.in_(order)).order_by(queue.c.id)).all()
+    closed = connection.execute(
+        select(queue).where(queue.c.state.not_in(order)).order_by(queue.c.id.desc()).limit(most)
+    ).all()
     rows = [*sorted(open_rows, key=lambda row: (order[row.state], row.id)), *closed]
     first = sum(row.state == "running" for row in rows)
     return [_job(row, n - first + 1 if row.state == "queued" else None) for n, row in enumerate(rows)]
@@ -123,29 +125,29 @@ def _job(row: Any, position: int | None = None) -> Job:
 
 def requeue(connection: Connection, silent: float = SILENT_SECONDS) -> int:
     """Jobs whose worker fell silent go back into the queue, or fail after too many attempts; how many there were."""
-    j = tables.jobs
-    lost = (j.c.state == "running") & (j.c.heartbeat < store.now() - timedelta(seconds=silent))
+    queue = tables.jobs
+    lost = (queue.c.state == "running") & (queue.c.heartbeat < store.now() - timedelta(seconds=silent))
     gone = {"state": "failed", "finished": store.now(), "message": f"given up after {ATTEMPTS} attempts"}
-    ended = connection.execute(update(j).where(lost & (j.c.attempts >= ATTEMPTS)).values(gone))
+    ended = connection.execute(update(queue).where(lost & (queue.c.attempts >= ATTEMPTS)).values(gone))
     back = {"state": "queued", "worker": None, "message": "its worker fell silent"}
-    again = connection.execute(update(j).where(lost).values(back))
+    again = connection.execute(update(queue).where(lost).values(back))
     return ended.rowcount + again.rowcount
 
 
 def claim(connection: Connection, worker: str) -> Job | None:
     """The next job, now running by this worker; None where nothing waits. For a `store.writing` transaction."""
-    j = tables.jobs
-    waiting = select(j).where((j.c.state == "queued") & (j.c.benchmark_version == BENCHMARK_VERSION))
-    row = connection.execute(waiting.order_by(j.c.id).limit(1).with_for_update(skip_locked=True)).first()
+    queue = tables.jobs
+    waiting = select(queue).where((queue.c.state == "queued") & (queue.c.benchmark_version == BENCHMARK_VERSION))
+    row = connection.execute(waiting.order_by(queue.c.id).limit(1).with_for_update(skip_locked=True)).first()
     if row is None:
         return None
     running = {"state": "running", "worker": worker, "heartbeat": store.now(), "attempts": row.attempts + 1}
-    connection.execute(update(j).where(j.c.id == row.id).values(running))
-    return _job(connection.execute(select(j).where(j.c.id == row.id)).one())
+    connection.execute(update(queue).where(queue.c.id == row.id).values(running))
+    return _job(connection.execute(select(queue).where(queue.c.id == row.id)).one())
 
 
 def beat(connection: Connection, job: Job, worker: str) -> None:
-    """Say that the worker lives; `NotYours` where the job was taken away."""
+    """Say that the worker lives; `JobTakenAway` where the job was taken away."""
     _mine(connection, job, worker, {"heartbeat": store.now()})
 
 
@@ -159,7 +161,12 @@ def fail(connection: Connection, job: Job, worker: str, message: str) -> None:
 
 
 def _mine(connection: Connection, job: Job, worker: str, values: dict[str, Any]) -> None:
-    j = tables.jobs
-    mine = (j.c.id == job.id) & (j.c.worker == worker) & (j.c.state == "running") & (j.c.attempts == job.attempts)
-    if connection.execute(update(j).where(mine).values(values)).rowcount != 1:
-        raise NotYours(f"job {job.id} was given to another worker")
+    queue = tables.jobs
+    mine = (
+        (queue.c.id == job.id)
+        & (queue.c.worker == worker)
+        & (queue.c.state == "running")
+        & (queue.c.attempts == job.attempts)
+    )
+    if connection.execute(update(queue).where(mine).values(values)).rowcount != 1:
+        raise JobTakenAway(f"job {job.id} was given to another worker")

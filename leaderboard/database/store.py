@@ -203,16 +203,22 @@ def _result(submission_id: int, scores: Scores, predictions: bytes) -> dict[str,
 
 def entries(connection: Connection, *, synthetic: bool = False, version: str = BENCHMARK_VERSION) -> list[Entry]:
     """All rows of one version of the benchmark, oldest first; real and synthetic data never stand side by side."""
-    s, r, u = tables.submissions, tables.results, tables.users
-    wanted = (s.c.benchmark_version == version) & (s.c.synthetic == synthetic) & s.c.withdrawn.is_(None)
+    submissions, results, users = tables.submissions, tables.results, tables.users
+    wanted = (
+        (submissions.c.benchmark_version == version)
+        & (submissions.c.synthetic == synthetic)
+        & submissions.c.withdrawn.is_(None)
+    )
     found = {}
-    for row in connection.execute(select(s, u.c.name.label("user")).join(u).where(wanted).order_by(s.c.id)):
+    for row in connection.execute(
+        select(submissions, users.c.name.label("user")).join(users).where(wanted).order_by(submissions.c.id)
+    ):
         found[row.id] = Entry(
             row.id, row.created, row.user, row.provenance, row.synthetic, Claim(**row.claim), row.predictions_sha256,
             {}, {}, {}, {},
         )  # fmt: skip
-    columns = (r.c.submission_id, r.c.task, r.c.data, r.c.score, r.c.stderr, r.c.metrics)
-    for row in connection.execute(select(*columns).join(s).where(wanted)):
+    small = [results.c[name] for name in ("submission_id", "task", "data", "score", "stderr", "metrics")]
+    for row in connection.execute(select(*small).join(submissions).where(wanted)):
         entry = found[row.submission_id]
         entry.scores[row.task] = row.score
         entry.errors[row.task] = row.stderr
@@ -223,34 +229,40 @@ def entries(connection: Connection, *, synthetic: bool = False, version: str = B
 
 def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
     """The versions of the benchmark that have rows, oldest first."""
-    s = tables.submissions
+    submissions = tables.submissions
     rows = connection.execute(
-        select(s.c.benchmark_version, func.min(s.c.id))
-        .where((s.c.synthetic == synthetic) & s.c.withdrawn.is_(None))
-        .group_by(s.c.benchmark_version)
+        select(submissions.c.benchmark_version, func.min(submissions.c.id))
+        .where((submissions.c.synthetic == synthetic) & submissions.c.withdrawn.is_(None))
+        .group_by(submissions.c.benchmark_version)
     )
     return [version for version, _ in sorted(map(tuple, rows), key=lambda row: row[1])]
 
 
 def documents(connection: Connection, data: Mapping[str, str]) -> dict[str, int]:
     """Documents (or patients) of each task in the gold data with these fingerprints, as they were counted."""
-    r = tables.results
-    rows = connection.execute(select(r.c.task, r.c.data, func.max(r.c.clusters)).group_by(r.c.task, r.c.data))
+    results = tables.results
+    rows = connection.execute(
+        select(results.c.task, results.c.data, func.max(results.c.clusters)).group_by(results.c.task, results.c.data)
+    )
     return {task: number for task, place, number in rows if place.partition(":")[2] == data.get(task)}
 
 
 def withdrawn(connection: Connection, submission_id: int, *, synthetic: bool = False) -> str:
     """The day on which a submission was taken off the board; empty if it was not."""
-    s = tables.submissions
-    moment = connection.scalar(select(s.c.withdrawn).where((s.c.id == submission_id) & (s.c.synthetic == synthetic)))
+    submissions = tables.submissions
+    moment = connection.scalar(
+        select(submissions.c.withdrawn).where(
+            (submissions.c.id == submission_id) & (submissions.c.synthetic == synthetic)
+        )
+    )
     return moment.date().isoformat() if moment else ""
 
 
 def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:
     """Submission id -> sums of counts (clusters, columns) of a task; equal row orders for equal data."""
-    r = tables.results
-    chosen = select(r.c.submission_id, r.c.counts, r.c.clusters, r.c.columns).where(
-        (r.c.task == task) & r.c.submission_id.in_(ids)
+    results = tables.results
+    chosen = select(results.c.submission_id, results.c.counts, results.c.clusters, results.c.columns).where(
+        (results.c.task == task) & results.c.submission_id.in_(ids)
     )
     return {
         row.submission_id: np.frombuffer(zlib.decompress(row.counts)).reshape(row.clusters, row.columns)
@@ -260,17 +272,21 @@ def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array
 
 def stamp_of(connection: Connection) -> str:
     """Changes whenever what the board shows may change; caches and ETags are made of it."""
-    s = tables.submissions
+    submissions = tables.submissions
     forgotten = select(func.count()).select_from(tables.users).where(tables.users.c.disabled).scalar_subquery()
-    row = connection.execute(select(func.count(), func.max(s.c.id), func.count(s.c.withdrawn), forgotten)).one()
+    row = connection.execute(
+        select(func.count(), func.max(submissions.c.id), func.count(submissions.c.withdrawn), forgotten)
+    ).one()
     return "-".join(str(value or 0) for value in row)
 
 
 def withdraw(connection: Connection, user_id: int, submission_id: int) -> None:
     """Take a submission off the board; its row and predictions stay, for the record."""
-    s = tables.submissions
+    submissions = tables.submissions
     changed = connection.execute(
-        update(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None)).values(withdrawn=now())
+        update(submissions)
+        .where((submissions.c.id == submission_id) & submissions.c.withdrawn.is_(None))
+        .values(withdrawn=now())
     )
     if changed.rowcount != 1:
         raise ItaMedError(f"no submission {submission_id} on the board")
@@ -294,5 +310,7 @@ def record(connection: Connection, user_id: int | None, action: str, subject: st
 
 def submission(connection: Connection, submission_id: int) -> Any:
     """The row of a submission on the board (user_id, manifest, key, …), or None."""
-    s = tables.submissions
-    return connection.execute(select(s).where((s.c.id == submission_id) & s.c.withdrawn.is_(None))).first()
+    submissions = tables.submissions
+    return connection.execute(
+        select(submissions).where((submissions.c.id == submission_id) & submissions.c.withdrawn.is_(None))
+    ).first()

@@ -13,16 +13,16 @@ from ita_med import catalogue
 from ita_med.leaderboard.pages.site import Page, Site, fill
 from ita_med.leaderboard.results import draw_figures, figures
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
-from ita_med.leaderboard.results.compare_systems import MOST, Compared, TaskDifference
+from ita_med.leaderboard.results.compare_systems import MOST, SystemsCompared, TaskDifference
 from ita_med.leaderboard.results.number_format import p_value
-from ita_med.leaderboard.results.ranking import Row
+from ita_med.leaderboard.results.ranking import BoardRow
 from ita_med.tasks.report.rows import PARTS
 from ita_med.tasks.scoring.statistics import stars
 from ita_med.version import BENCHMARK_VERSION
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ComparisonQuery:
     """systems: ids, the first being the reference; task, against: whose documents are shown, 0 for the second."""
 
     systems: tuple[int, ...] = ()
@@ -46,11 +46,11 @@ class Chosen:
         return {name: value for name, value in found.items() if value}
 
 
-def read(query: QueryParams) -> Chosen:
+def read(query: QueryParams) -> ComparisonQuery:
     """What an address asks for: ?systems=3,7 or ?systems=3&systems=7; what makes no sense is left out."""
     numbers = [n for n in ",".join(query.getlist("systems"))[:200].split(",") if re.fullmatch(r"[0-9]{1,15}", n)]
     task, version, against = query.get("task", ""), query.get("version", ""), query.get("against", "")
-    return Chosen(
+    return ComparisonQuery(
         tuple(dict.fromkeys(map(int, numbers)))[:MOST],
         task if any(task == known.id for known in catalogue.tasks(ready=True)) else "",
         int(against) if re.fullmatch(r"[0-9]{1,15}", against) else 0,
@@ -59,7 +59,7 @@ def read(query: QueryParams) -> Chosen:
 
 
 @dataclass(frozen=True)
-class Refused:
+class NotComparable:
     """Why systems cannot be compared, as the board says it."""
 
     why: str
@@ -67,10 +67,10 @@ class Refused:
 
 def page(
     site: Site,
-    rows: Sequence[Row],
-    chosen: Chosen,
-    found: Compared | Refused | None = None,
-    documents: DocumentsCompared | Refused | None = None,
+    rows: Sequence[BoardRow],
+    chosen: ComparisonQuery,
+    found: SystemsCompared | NotComparable | None = None,
+    documents: DocumentsCompared | NotComparable | None = None,
 ) -> Page:
     """rows: all of the board, to choose from. found: None before two systems are chosen."""
     by_id = {row.id: row for row in rows}
@@ -78,21 +78,21 @@ def page(
     content = fill(
         "compare.html", site, rows=sorted(rows, key=lambda row: (row.kind == "floor", row.model.casefold(), row.id)),
         chosen=chosen, places=_places(chosen), shown=shown,
-        refused=found.why if isinstance(found, Refused) else "",
-        result=_result(site, found, shown) if isinstance(found, Compared) else "",
-        documents=_documents(site, found, documents, chosen) if isinstance(found, Compared) else "",
+        refused=found.why if isinstance(found, NotComparable) else "",
+        result=_result(site, found, shown) if isinstance(found, SystemsCompared) else "",
+        documents=_documents(site, found, documents, chosen) if isinstance(found, SystemsCompared) else "",
     )  # fmt: skip
     words = site.words
     return Page("compare", words["compare"], words["compare_about"], content, chosen.query())
 
 
-def _places(chosen: Chosen) -> list[int]:
+def _places(chosen: ComparisonQuery) -> list[int]:
     """The chosen systems and one more to choose, but at least two places; 0: an empty one."""
     found = list(chosen.systems)
     return [*found, 0, 0][: max(2, min(len(found) + 1, MOST))]
 
 
-def _result(site: Site, found: Compared, rows: Sequence[Row]) -> Markup:
+def _result(site: Site, found: SystemsCompared, rows: Sequence[BoardRow]) -> Markup:
     drawn = [
         figures.side_by_side(rows, site.language), figures.pairs(found, site.language),
         figures.differences(found, site.language),
@@ -104,7 +104,7 @@ def _result(site: Site, found: Compared, rows: Sequence[Row]) -> Markup:
     )  # fmt: skip
 
 
-def cells(found: Compared) -> dict[str, dict[int, TaskDifference]]:
+def cells(found: SystemsCompared) -> dict[str, dict[int, TaskDifference]]:
     """The differences from the first system by task and system, in benchmark order."""
     out: dict[str, dict[int, TaskDifference]] = {}
     for task in catalogue.tasks(ready=True):
@@ -114,13 +114,15 @@ def cells(found: Compared) -> dict[str, dict[int, TaskDifference]]:
     return out
 
 
-def _first_scores(found: Compared) -> dict[str, float]:
+def _first_scores(found: SystemsCompared) -> dict[str, float]:
     return {cell.task: cell.first for cell in found.tasks}
 
 
-def _documents(site: Site, found: Compared, documents: DocumentsCompared | Refused | None, chosen: Chosen) -> Markup:
+def _documents(
+    site: Site, found: SystemsCompared, documents: DocumentsCompared | NotComparable | None, chosen: ComparisonQuery
+) -> Markup:
     return fill(
         "compare_documents.html", site, found=found, chosen=chosen, tasks=list(cells(found)), short=figures.short,
-        refused=documents.why if isinstance(documents, Refused) else "",
+        refused=documents.why if isinstance(documents, NotComparable) else "",
         documents=documents if isinstance(documents, DocumentsCompared) else None,
     )  # fmt: skip

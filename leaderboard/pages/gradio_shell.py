@@ -48,7 +48,7 @@ class Shell:
 
 
 @dataclass(frozen=True)
-class File:
+class GradioFile:
     content: bytes
     media_type: str
 
@@ -58,7 +58,7 @@ class Gradio:
 
     def __init__(self) -> None:
         self._app = _mounted()
-        self._files: dict[str, File] = {}
+        self._files: dict[str, GradioFile] = {}
         self._lock = threading.Lock()
         self._shells = {
             (language, name): _taken_apart(self._get(_path(language, name)).content.decode(), language)
@@ -69,7 +69,7 @@ class Gradio:
     def shell(self, language: str, name: str) -> Shell:
         return self._shells[language, name if name in NAMES else "ranking"]
 
-    def file(self, language: str, path: str) -> File | None:
+    def file(self, language: str, path: str) -> GradioFile | None:
         """A script, style or font of Gradio; None for everything else."""
         if not FILES.fullmatch(path) or ".." in path:
             return None
@@ -82,15 +82,15 @@ class Gradio:
                 self._files[address] = found
             return self._files[address]
 
-    def _get(self, address: str) -> File:
+    def _get(self, address: str) -> GradioFile:
         import httpx
 
-        async def ask() -> File:
+        async def ask() -> GradioFile:
             transport = httpx.ASGITransport(app=self._app)
             async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
                 answer = await client.get(address)
                 found = answer.content if answer.status_code == 200 else b""
-                return File(found, answer.headers.get("content-type", "application/octet-stream"))
+                return GradioFile(found, answer.headers.get("content-type", "application/octet-stream"))
 
         return asyncio.run(ask())
 

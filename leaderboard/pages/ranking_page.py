@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ita_med import catalogue
-from ita_med.leaderboard.pages.filters import NOT_STATED, SIZES, TRAINED, Filters, contaminated
-from ita_med.leaderboard.pages.filters import PROVENANCES as FILTERED
+from ita_med.leaderboard.pages.filters import NOT_STATED, PROVENANCES, SIZES, TRAINED, Filters, contaminated
 from ita_med.leaderboard.pages.site import Page, Site, fill
-from ita_med.leaderboard.results.ranking import SCALES, Ranking, Row
+from ita_med.leaderboard.results.ranking import SCALES, BoardRow, Ranking
 from ita_med.leaderboard.submissions.submission import MODEL_TYPES
 from ita_med.tasks.report.reference import Reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS
@@ -20,8 +19,17 @@ SECTIONS = {"floor": "floors", "partial": "partial", "other data": "other"}
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of scores: a family, or one of its tasks. key: what `Row.families` or `Row.tasks` is asked for."""
+class ScoreColumn:
+    """A column of scores: a family, or one of its tasks.
+
+    Args:
+        key: The family or task, as in `BoardRow.families` or `BoardRow.tasks`.
+        family: The family of the column.
+        label: What stands above the column.
+        title: The whole name, for those who point at the label.
+        task: Whether the column is one task; otherwise it is a whole family.
+        distribution: "id" or "ood" for a task.
+    """
 
     key: str
     family: str
@@ -30,22 +38,22 @@ class Column:
     task: bool
     distribution: str = ""
 
-    def score(self, row: Row) -> float | None:
+    def score(self, row: BoardRow) -> float | None:
         return (row.tasks if self.task else row.families).get(self.key)
 
-    def interval(self, row: Row) -> tuple[float, float] | None:
+    def interval(self, row: BoardRow) -> tuple[float, float] | None:
         return None if self.task else row.family_intervals.get(self.key)
 
 
-def columns(site: Site, view: Ranking, shown: tuple[str, ...]) -> list[Column]:
+def columns(site: Site, view: Ranking, shown: tuple[str, ...]) -> list[ScoreColumn]:
     """The families, each followed by its tasks if they are to be shown."""
     found = []
     for family, label in COLUMNS.items():
-        found.append(Column(family, family, label, site.families[family], task=False))
+        found.append(ScoreColumn(family, family, label, site.families[family], task=False))
         if family in shown:
             for task in map(catalogue.task, members(view, family)):
                 short = task.id.removeprefix(f"ita_med_{family}_")
-                found.append(Column(task.id, family, short, task.title, task=True, distribution=task.distribution))
+                found.append(ScoreColumn(task.id, family, short, task.title, task=True, distribution=task.distribution))
     return found
 
 
@@ -55,7 +63,7 @@ def members(view: Ranking, family: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingMark:
     """How many of some tasks a system declares to be trained on, and whether an OOD one is among them."""
 
     number: int
@@ -63,12 +71,12 @@ class Trained:
     contaminated: bool
 
 
-def trained(row: Row, tasks: list[str]) -> Trained:
+def trained(row: BoardRow, tasks: list[str]) -> TrainingMark:
     found = [task for task in tasks if task in row.trained_on]
-    return Trained(len(found), len(tasks), any(task in found for task in contaminated(row)))
+    return TrainingMark(len(found), len(tasks), any(task in found for task in contaminated(row)))
 
 
-def training_marks(row: Row, view: Ranking) -> dict[str, Trained]:
+def training_marks(row: BoardRow, view: Ranking) -> dict[str, TrainingMark]:
     """By family of this view, where anything is declared."""
     found = {family: trained(row, members(view, family)) for family in COLUMNS}
     return {family: mark for family, mark in found.items() if mark.number}
@@ -99,7 +107,7 @@ def page(
     }
     content = fill(
         "ranking.html", site, view=view, filters=filters, results=results(site, view, filters, reference, notice),
-        parts=PARTS, scales=SCALES, sizes=SIZES, types=MODEL_TYPES, trained=TRAINED, provenances=FILTERED,
+        parts=PARTS, scales=SCALES, sizes=SIZES, types=MODEL_TYPES, trained=TRAINED, provenances=PROVENANCES,
         choices=choices, versions=versions if filters.version in versions else [*versions, filters.version],
         not_stated=NOT_STATED,
     )  # fmt: skip

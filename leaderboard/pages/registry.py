@@ -26,7 +26,7 @@ from ita_med.leaderboard.pages import (
 )
 from ita_med.leaderboard.pages.site import Page, Site, missing
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
-from ita_med.leaderboard.results.compare_systems import Compared
+from ita_med.leaderboard.results.compare_systems import SystemsCompared
 from ita_med.leaderboard.results.ranking import Ranking
 from ita_med.leaderboard.web.responses import Problem
 from ita_med.leaderboard.web.state import SharedState
@@ -110,18 +110,18 @@ def figures(state: SharedState, site: Site, query: QueryParams) -> Page:
 def compare(state: SharedState, site: Site, query: QueryParams) -> Page:
     chosen = compare_page.read(query)
     rows = _ranking(state, "all", "raw", chosen.version).rows
-    found: Compared | None = None
-    documents: DocumentsCompared | compare_page.Refused | None = None
+    found: SystemsCompared | None = None
+    documents: DocumentsCompared | compare_page.NotComparable | None = None
     if len(chosen.systems) > 1:
         try:
             found = compared(state, chosen.listed, chosen.version)
         except Problem as problem:
-            return compare_page.page(site, rows, chosen, compare_page.Refused(problem.detail))
+            return compare_page.page(site, rows, chosen, compare_page.NotComparable(problem.detail))
         if chosen.task:
             try:
                 documents = documents_of(state, chosen.pair, chosen.task, chosen.version)
             except Problem as problem:
-                documents = compare_page.Refused(problem.detail)
+                documents = compare_page.NotComparable(problem.detail)
     return compare_page.page(site, rows, chosen, found, documents)
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from ita_med import catalogue
 from ita_med.leaderboard.pages.site import REPOSITORY, Page, Site, fill
-from ita_med.leaderboard.results.ranking import Ranking, Row
+from ita_med.leaderboard.results.ranking import BoardRow, Ranking
 from ita_med.tasks.baselines import KINDS
 from ita_med.tasks.report.rows import COLUMNS
 
 
 @dataclass(frozen=True)
-class Line:
+class SystemScore:
     """A system on one task: score and standard error in points."""
 
-    row: Row
+    row: BoardRow
     score: float
     error: float | None
 
@@ -34,7 +34,7 @@ def page(site: Site, view: Ranking, documents: dict[str, int]) -> Page:
 
 def one(site: Site, task: catalogue.Task, view: Ranking, documents: dict[str, int], errors: dict[int, float]) -> Page:
     """A task with its systems in the order of their scores. errors: standard error in points by system."""
-    lines = [Line(row, row.tasks[task.id], errors.get(row.id)) for row in view.rows if task.id in row.tasks]
+    lines = [SystemScore(row, row.tasks[task.id], errors.get(row.id)) for row in view.rows if task.id in row.tasks]
     lines = sorted((line for line in lines if line.row.kind != "other data"), key=lambda line: -line.score)
     content = fill(
         "task.html", site, task=task, dataset=catalogue.dataset(task.dataset), view=view, lines=lines,
@@ -58,7 +58,7 @@ def floors(view: Ranking) -> dict[str, dict[str, float]]:
     return found
 
 
-def best(view: Ranking, task: str) -> Row | None:
+def best(view: Ranking, task: str) -> BoardRow | None:
     """The system with the highest score on a task, ranked or partial; of equals the one that came first."""
     rows = [row for row in view.rows if row.kind in ("ranked", "partial") and task in row.tasks]
     return max(rows, key=lambda row: (row.tasks[task], -row.id), default=None)

@@ -68,8 +68,8 @@ def publish(
 
 def _documents(connection: Connection) -> dict[tuple[int, str], int]:
     """(submission, task) -> documents, the units of the bootstrap."""
-    r = tables.results
-    rows = connection.execute(select(r.c.submission_id, r.c.task, r.c.clusters))
+    results = tables.results
+    rows = connection.execute(select(results.c.submission_id, results.c.task, results.c.clusters))
     return {(row.submission_id, row.task): row.clusters for row in rows}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from ita_med.leaderboard.results.ranking import Board, Ranking, Row
+from ita_med.leaderboard.results.ranking import Board, BoardRow, Ranking
 from ita_med.tasks.report import as_csv, as_html, as_latex, as_markdown, reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS, SYNTHETIC_NOTE
 from ita_med.tasks.report.tables import INTERVALS_NOTE, Table, interval, number, once, reference_table
@@ -116,7 +116,7 @@ def as_lines(views: list[Ranking]) -> str:
     return out.getvalue()
 
 
-def _lines(view: Ranking, row: Row) -> Iterator[dict[str, Any]]:
+def _lines(view: Ranking, row: BoardRow) -> Iterator[dict[str, Any]]:
     low, high = row.rank or (None, None)
     same = {
         "id": row.id, "part": view.part, "kind": row.kind, "group": row.group, "rank_low": low, "rank_high": high,

@@ -32,7 +32,7 @@ F1_FAMILIES = ("ner", "re", "arg")
 
 
 @dataclass
-class Document:
+class DocumentDifference:
     """document: upstream's id, or a number of this list. *_score: points, None where nothing is to be found and nothing
     was. *_right: mentions or relations that match the gold ones; *_wrong: superfluous ones and missed ones; None where
     the score is no F1, or the data are closed. share: points that the document contributes to the difference of the
@@ -62,7 +62,7 @@ class DocumentsCompared:
     equal: int
     second_better: int
     shown: str
-    documents: list[Document] = field(default_factory=list)
+    documents: list[DocumentDifference] = field(default_factory=list)
 
 
 def differences(
@@ -131,7 +131,9 @@ def _compared(
     share = shares(parts)
     differing = [n for n in range(len(gaps)) if (parts[0, n] != parts[1, n]).any()]
     for n in sorted(differing, key=lambda n: (-abs(share[n]), -abs(gaps[n]), names[n]))[:most]:
-        row = Document(names[n], _points(scores[0, n]), _points(scores[1, n]), share=round(float(share[n]), 3))
+        row = DocumentDifference(
+            names[n], _points(scores[0, n]), _points(scores[1, n]), share=round(float(share[n]), 3)
+        )
         if task.family in F1_FAMILIES:
             (twice, all_first), (twice_second, all_second) = parts[0, n], parts[1, n]
             row.first_right, row.first_wrong = int(twice / 2), int(all_first - twice)
@@ -148,7 +150,7 @@ def _numbered(scores: Array, out: DocumentsCompared, most: int) -> DocumentsComp
     differing = sorted(
         ((a, b) for a, b in pairs if a != b), key=lambda p: (-abs((p[0] or 0) - (p[1] or 0)), -(p[0] or 0))
     )
-    out.documents = [Document(str(n), a, b) for n, (a, b) in enumerate(differing[:most], 1)]
+    out.documents = [DocumentDifference(str(n), a, b) for n, (a, b) in enumerate(differing[:most], 1)]
     return out
 
 

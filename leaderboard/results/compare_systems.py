@@ -39,7 +39,7 @@ class TaskDifference:
 
 
 @dataclass
-class Compared:
+class SystemsCompared:
     """systems: ids; pairs: by part, `first` and `second` being places in `systems`; tasks: each against the first."""
 
     systems: list[int]
@@ -81,12 +81,14 @@ def _table(connection: Connection, task: str, entries: list[Entry], ran: list[En
     return table(task, prints.pop(), [counts.get(e.id, nothing) for e in entries])
 
 
-def compare(connection: Connection, ids: list[int], *, synthetic: bool, version: str = BENCHMARK_VERSION) -> Compared:
+def compare(
+    connection: Connection, ids: list[int], *, synthetic: bool, version: str = BENCHMARK_VERSION
+) -> SystemsCompared:
     """Differences with intervals and tests, wins, ties and losses; Holm over the pairs in view."""
     found = report(connection, ids, synthetic=synthetic, version=version)
     assert found.comparison is not None
     labels = [row.label for row in found.rows]
-    return Compared(ids, labels, found.comparison.pairs, _tasks(found.rows, ids, found.comparison))
+    return SystemsCompared(ids, labels, found.comparison.pairs, _tasks(found.rows, ids, found.comparison))
 
 
 def _tasks(rows: list[Row], ids: list[int], comparison: Comparison) -> list[TaskDifference]:

@@ -16,8 +16,8 @@ from ita_med.leaderboard.results.number_format import cut, interval, number, p_v
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 
 if TYPE_CHECKING:
-    from ita_med.leaderboard.results.compare_systems import Compared
-    from ita_med.leaderboard.results.ranking import Ranking, Row
+    from ita_med.leaderboard.results.compare_systems import SystemsCompared
+    from ita_med.leaderboard.results.ranking import BoardRow, Ranking
 
 COLOURS = ("#2E86C1", "#D55E00", "#009E73", "#C4608F", "#8A7A00", "#767676")
 """Told apart by the colour-blind (after Okabe and Ito), and at least 3:1 on white and on a dark page alike."""
@@ -93,7 +93,7 @@ def speed(view: Ranking, language: str = "en") -> Figure:
     return _trade(view, language, "speed", lambda row: row.tokens_per_second, 1)
 
 
-def _trade(view: Ranking, language: str, name: str, value: Callable[[Row], float], sign: int) -> Figure:
+def _trade(view: Ranking, language: str, name: str, value: Callable[[BoardRow], float], sign: int) -> Figure:
     words = TEXTS[language]
     ranked = [row for row in view.rows if row.kind == "ranked" and row.avg is not None]
     shown = [row for row in ranked if value(row) > 0]
@@ -210,7 +210,7 @@ RANKING: dict[str, Callable[[Ranking, str], Figure]] = {
 """The figures of a ranking by name."""
 
 
-def pairs(found: Compared, language: str = "en", part: str = "all") -> Figure:
+def pairs(found: SystemsCompared, language: str = "en", part: str = "all") -> Figure:
     """The difference of AVG of every pair, with its interval."""
     words = TEXTS[language]
     shown = found.pairs.get(part, [])
@@ -229,7 +229,7 @@ def pairs(found: Compared, language: str = "en", part: str = "all") -> Figure:
     )  # fmt: skip
 
 
-def differences(found: Compared, language: str = "en") -> Figure:
+def differences(found: SystemsCompared, language: str = "en") -> Figure:
     """Each system's difference from the first one, task by task, with intervals."""
     words = TEXTS[language]
     tasks = list(dict.fromkeys(cell.task for cell in found.tasks))
@@ -264,7 +264,7 @@ def differences(found: Compared, language: str = "en") -> Figure:
     )  # fmt: skip
 
 
-def side_by_side(rows: Sequence[Row], language: str = "en") -> Figure:
+def side_by_side(rows: Sequence[BoardRow], language: str = "en") -> Figure:
     """A few systems, one line per family: the rows of one ranking, in the order given."""
     words = TEXTS[language]
     names = list(COLUMNS)
@@ -306,7 +306,7 @@ def _most(drawn: int, all_of_them: int, language: str) -> list[str]:
     return [TEXTS[language]["most"].format(n=drawn, all=all_of_them)] if drawn < all_of_them else []
 
 
-def system(row: Row) -> str:
+def system(row: BoardRow) -> str:
     return f"{row.model} {row.method}"
 
 

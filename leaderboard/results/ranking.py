@@ -40,7 +40,7 @@ MOST_VIEWS = 24
 
 
 @dataclass
-class Row:
+class BoardRow:
     """A system on the board; scores and intervals (95 %) in points, None where there are none.
 
     kind: one of `KINDS`; group: dense number of the tie group, anchor: whether it is the group's first;
@@ -88,7 +88,7 @@ class Ranking:
     tasks: list[str]
     data: dict[str, str]
     floors: dict[str, float]
-    rows: list[Row]
+    rows: list[BoardRow]
 
 
 def headline(task: str, counts: Array) -> Array:
@@ -237,7 +237,7 @@ class Board:
         tasks = [task.id for task in catalogue.tasks(ready=True) if in_part(task.id, part)]
         if scale == "normalised" and (missing := [task for task in tasks if floors.get(task, 1.0) >= 1]):
             raise ItaMedError(f"no random floor on this board for {missing[0]}, so nothing to normalise against")
-        view = _View(tasks, floors if scale == "normalised" else {}, self._resampled)
+        view = _RowMaker(tasks, floors if scale == "normalised" else {}, self._resampled)
         rows = view.rows(entries, {e.id for e in same})
         return Ranking(version, synthetic, part, scale, stamp, tasks, data, floors, rows)
 
@@ -275,14 +275,14 @@ def _floors(entries: list[Entry]) -> dict[str, float]:
 
 
 @dataclass
-class _View:
+class _RowMaker:
     """tasks: of the part; floors: empty for raw scores; resampled: (system, task) -> scores."""
 
     tasks: list[str]
     floors: Mapping[str, float]
     resampled: Mapping[tuple[int, str], Array]
 
-    def rows(self, entries: list[Entry], same: set[int]) -> list[Row]:
+    def rows(self, entries: list[Entry], same: set[int]) -> list[BoardRow]:
         """All rows: ranked, partial, floors, other data; within a kind by AVG or by coverage."""
         rows = {e.id: self._row(e, e.id in same) for e in entries if any(task in self.tasks for task in e.scores)}
         ranked = [row for row in rows.values() if row.kind == "ranked"]
@@ -290,7 +290,7 @@ class _View:
         rest.sort(key=lambda row: (KINDS.index(row.kind), -row.coverage, -(row.avg or 0), row.id))
         return self._ranked(ranked) + rest
 
-    def _row(self, entry: Entry, same: bool) -> Row:
+    def _row(self, entry: Entry, same: bool) -> BoardRow:
         claim = entry.claim
         scores = {t: 100 * float(self._scaled(entry.scores[t], t)) for t in self.tasks if t in entry.scores}
         families = means(scores)
@@ -299,7 +299,7 @@ class _View:
         if kind == "ranked" and not complete:
             kind = "partial"
         failures = [entry.metrics[task].get("parse_failure", 0.0) for task in scores]
-        row = Row(
+        row = BoardRow(
             entry.id, kind, claim.model, claim.method, claim.revision, claim.adapter, entry.user, entry.provenance,
             entry.created.replace(tzinfo=None).isoformat(timespec="seconds") + "Z", claim.licence, claim.open_weights,
             claim.model_type, claim.parameters, claim.tokens_per_second, claim.trained_on, len(scores),
@@ -323,7 +323,7 @@ class _View:
         drawn = [np.asarray(weights[t] * self._scaled(self.resampled[system, t], t)) for t in tasks]
         return 100 * np.sum(np.stack(drawn), axis=0)
 
-    def _ranked(self, rows: list[Row]) -> list[Row]:
+    def _ranked(self, rows: list[BoardRow]) -> list[BoardRow]:
         """The rows in order, with tie groups and rank intervals."""
         if not rows:
             return []

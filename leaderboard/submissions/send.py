@@ -18,14 +18,14 @@ SECONDS = 300
 
 
 @dataclass
-class Answer:
+class BoardReply:
     """message: for the submitter; problems: why the board did not accept the run."""
 
     message: str = ""
     problems: list[str] = field(default_factory=list)
 
 
-def send(run: Path, to: str, token: str, *, dry_run: bool = False, provenance: str = "re-scored") -> Answer:
+def send(run: Path, to: str, token: str, *, dry_run: bool = False, provenance: str = "re-scored") -> BoardReply:
     """Zip the files of a run and post them. The token goes to that address only, never along a redirect."""
     address = urlsplit(to)
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
@@ -53,7 +53,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _read(answer: requests.Response, to: str) -> Answer:
+def _read(answer: requests.Response, to: str) -> BoardReply:
     try:
         body = answer.json()
     except ValueError:
@@ -61,11 +61,11 @@ def _read(answer: requests.Response, to: str) -> Answer:
     if not isinstance(body, dict) or 300 <= answer.status_code < 400:
         raise ItaMedError(f"{to} does not answer like a board (HTTP {answer.status_code}); look at the address")
     if answer.status_code == 422:
-        return Answer(problems=[str(p) for p in body.get("problems") or [body.get("detail", "refused")]])
+        return BoardReply(problems=[str(p) for p in body.get("problems") or [body.get("detail", "refused")]])
     if answer.status_code not in (200, 201):
         detail = f"{body.get('title', '')}: {body.get('detail', '')}".strip(": ")
         raise ItaMedError(f"{to}: {detail} (HTTP {answer.status_code})")
     if "id" not in body:
-        return Answer(f"the board would accept it: {len(body.get('scores', {}))} tasks")
+        return BoardReply(f"the board would accept it: {len(body.get('scores', {}))} tasks")
     known = "was there already: " if body.get("duplicate") else "accepted: "
-    return Answer(f"{known}{to.rstrip('/')}/en/model?id={body['id']}")
+    return BoardReply(f"{known}{to.rstrip('/')}/en/model?id={body['id']}")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ita_med.leaderboard.results import draw_figures, figures
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
-from ita_med.leaderboard.results.compare_systems import Compared
+from ita_med.leaderboard.results.compare_systems import SystemsCompared
 from ita_med.leaderboard.web.parameters import Language, Part, Scale, Systems, TaskName, Two, Version
 from ita_med.leaderboard.web.responses import problems
 from ita_med.leaderboard.web.state import CurrentState, SharedState, spend
@@ -30,7 +30,7 @@ class PlotlyFigure(BaseModel):
     config: dict[str, Any]
 
 
-@router.get("/api/v1/compare", response_model=Compared, responses=problems(409, 422, 429))
+@router.get("/api/v1/compare", response_model=SystemsCompared, responses=problems(409, 422, 429))
 def comparison(
     request: Request,
     state: CurrentState,

@@ -25,7 +25,7 @@ from ita_med.leaderboard.web.state import CurrentState, SharedState, spend
 MAX_JSON_BYTES = 16_384
 
 
-class Accepted(BaseModel):
+class SubmissionAccepted(BaseModel):
     """id: of the submission, or of the first one where this is its duplicate; scores: in points, by task."""
 
     id: int
@@ -33,17 +33,17 @@ class Accepted(BaseModel):
     scores: dict[str, float]
 
 
-class Dry(BaseModel):
+class DryRunScores(BaseModel):
     """What the board would score; nothing is kept."""
 
     scores: dict[str, float]
 
 
-class Withdrawn(BaseModel):
+class SubmissionWithdrawn(BaseModel):
     id: int
 
 
-class Wanted(BaseModel):
+class JobRequest(BaseModel):
     """A model for the queue."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -52,7 +52,7 @@ class Wanted(BaseModel):
     method: Literal["zero-shot", "4-shot", "zero-shot + CD", "4-shot + CD"] = "zero-shot"
 
 
-class Queued(BaseModel):
+class JobAccepted(BaseModel):
     id: int
     new: bool
 
@@ -74,7 +74,7 @@ UPLOAD = {
         },
     }
 }
-JOB = {"requestBody": {"required": True, "content": {"application/json": {"schema": Wanted.model_json_schema()}}}}
+JOB = {"requestBody": {"required": True, "content": {"application/json": {"schema": JobRequest.model_json_schema()}}}}
 
 
 def repeated(model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
@@ -103,8 +103,9 @@ SignedIn = Annotated[User, Depends(signed_in)]
 @router.post(
     "/api/v1/submissions",
     status_code=201,
-    response_model=Accepted,
-    responses=repeated(Accepted, "A duplicate: the id of the first") | problems(401, 403, 408, 413, 415, 422, 429, 503),
+    response_model=SubmissionAccepted,
+    responses=repeated(SubmissionAccepted, "A duplicate: the id of the first")
+    | problems(401, 403, 408, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
 )
 async def submit(
@@ -135,7 +136,7 @@ async def submit(
 
 @router.post(
     "/api/v1/check",
-    response_model=Dry,
+    response_model=DryRunScores,
     responses=problems(401, 408, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
 )
@@ -169,7 +170,9 @@ def scores_of(checked: Checked) -> dict[str, float]:
     return {scores.task: round(100 * scores.metrics["score"], 3) for scores in checked.scores}
 
 
-@router.post("/api/v1/submissions/{id}/withdraw", response_model=Withdrawn, responses=problems(401, 403, 404, 422, 429))
+@router.post(
+    "/api/v1/submissions/{id}/withdraw", response_model=SubmissionWithdrawn, responses=problems(401, 403, 404, 422, 429)
+)
 def withdraw(state: CurrentState, user: SignedIn, id: SubmissionId) -> Response:
     """Take a submission off the board: its owner or a maintainer."""
     with store.writing(state.engine) as connection:
@@ -185,8 +188,8 @@ def withdraw(state: CurrentState, user: SignedIn, id: SubmissionId) -> Response:
 @router.post(
     "/api/v1/queue",
     status_code=201,
-    response_model=Queued,
-    responses=repeated(Queued, "The model is queued already") | problems(401, 413, 422, 429),
+    response_model=JobAccepted,
+    responses=repeated(JobAccepted, "The model is queued already") | problems(401, 413, 422, 429),
     openapi_extra=JOB,
 )
 async def enqueue(request: Request, state: CurrentState, user: SignedIn) -> Response:
@@ -194,7 +197,7 @@ async def enqueue(request: Request, state: CurrentState, user: SignedIn) -> Resp
     try:
         async with asyncio.timeout(state.settings.upload_seconds):
             content = await uploads.read_body(request, MAX_JSON_BYTES)
-        wanted = Wanted.model_validate(loads(content.decode("utf-8")))
+        wanted = JobRequest.model_validate(loads(content.decode("utf-8")))
     except TimeoutError as error:
         raise too_slow() from error
     except uploads.TooLarge as error:

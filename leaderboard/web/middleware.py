@@ -24,7 +24,7 @@ HEADERS = {
 Message = MutableMapping[str, Any]
 
 
-class Guard:
+class OutermostMiddleware:
     """Outermost of the app: security headers on every answer, counters, and errors without a trace for the reader."""
 
     def __init__(self, app: Any, counters: Counters) -> None:

@@ -12,8 +12,8 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard.database import store
 from ita_med.leaderboard.results import compare_documents
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
-from ita_med.leaderboard.results.compare_systems import Compared, compare
-from ita_med.leaderboard.results.ranking import Ranking, Row
+from ita_med.leaderboard.results.compare_systems import SystemsCompared, compare
+from ita_med.leaderboard.results.ranking import BoardRow, Ranking
 from ita_med.leaderboard.submissions.submission import printable
 from ita_med.leaderboard.web.responses import Problem
 from ita_med.leaderboard.web.state import SharedState
@@ -29,7 +29,7 @@ class System:
     """One row with everything about it. manifest: what is needed to repeat the run, as stated by the submitter;
     history: submissions of the same model by the same user, oldest first."""
 
-    row: Row
+    row: BoardRow
     errors: dict[str, float]
     metrics: dict[str, dict[str, float]]
     data: dict[str, str]
@@ -77,7 +77,7 @@ def shown(value: Any, depth: int = 3) -> Any:
     return None
 
 
-def compared(state: SharedState, systems: str, version: str = BENCHMARK_VERSION) -> Compared:
+def compared(state: SharedState, systems: str, version: str = BENCHMARK_VERSION) -> SystemsCompared:
     ids = [int(n) for n in systems.split(",")]
     try:
         with state.engine.begin() as connection:

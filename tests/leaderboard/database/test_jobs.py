@@ -101,9 +101,9 @@ def test_a_silent_worker_loses_its_job_and_may_not_finish_it(engine: Engine, use
         again = jobs.claim(connection, "old")
         assert again is not None
         assert again.attempts == 2
-        with pytest.raises(jobs.NotYours):
+        with pytest.raises(jobs.JobTakenAway):
             jobs.beat(connection, old, "old")
-        with pytest.raises(jobs.NotYours):
+        with pytest.raises(jobs.JobTakenAway):
             jobs.beat(connection, again, "other")
         jobs.beat(connection, again, "old")
 

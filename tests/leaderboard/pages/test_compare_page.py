@@ -91,9 +91,11 @@ def test_names_are_text(board: Engine, view: Ranking) -> None:
     found.labels[0] = bad
     try:
         for made in (
-            compare_page.page(Site("it"), view.rows, compare_page.Chosen((4, 7)), found),
+            compare_page.page(Site("it"), view.rows, compare_page.ComparisonQuery((4, 7)), found),
             figures_page.page(Site("en"), view),
-            compare_page.page(Site("it"), view.rows, compare_page.Chosen((4, 7)), compare_page.Refused(bad)),
+            compare_page.page(
+                Site("it"), view.rows, compare_page.ComparisonQuery((4, 7)), compare_page.NotComparable(bad)
+            ),
         ):
             page = html.fragment_fromstring(made.content, create_parent=True)
             assert not page.xpath(".//script")
@@ -104,11 +106,13 @@ def test_names_are_text(board: Engine, view: Ranking) -> None:
 
 def test_pages_without_a_comparison_and_with_one_refused(view: Ranking) -> None:
     site = Site("en")
-    empty = parsed(compare_page.page(site, view.rows, compare_page.Chosen()), site)
+    empty = parsed(compare_page.page(site, view.rows, compare_page.ComparisonQuery()), site)
     assert WORDS["en"]["compare_empty"] in empty.text_content()
     assert len(empty.xpath("//select[@name='systems']")) == 2
     refused = parsed(
-        compare_page.page(site, view.rows, compare_page.Chosen((4, 999)), compare_page.Refused("no submission 999")),
+        compare_page.page(
+            site, view.rows, compare_page.ComparisonQuery((4, 999)), compare_page.NotComparable("no submission 999")
+        ),
         site,
     )
     assert "no submission 999" in refused.xpath("//*[@role='alert']")[0].text_content()

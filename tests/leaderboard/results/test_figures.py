@@ -11,15 +11,15 @@ import pytest
 from lxml import etree, html
 
 from ita_med.leaderboard.results import draw_figures, figure_texts, figures, number_format
-from ita_med.leaderboard.results.compare_systems import Compared, TaskDifference
-from ita_med.leaderboard.results.ranking import Ranking, Row
+from ita_med.leaderboard.results.compare_systems import SystemsCompared, TaskDifference
+from ita_med.leaderboard.results.ranking import BoardRow, Ranking
 from ita_med.tasks.report.compare import Pair
 
 FAMILIES = {"ner": 50.0, "re": 30.0, "crf": 60.0, "qa": 70.0, "arg": 40.0}
 
 
-def row(n: int, avg: float, parameters: float = 0.0, speed: float = 0.0, **changes: object) -> Row:
-    plain = Row(
+def row(n: int, avg: float, parameters: float = 0.0, speed: float = 0.0, **changes: object) -> BoardRow:
+    plain = BoardRow(
         n, "ranked", f"org/model-{n}", "4-shot", "", "", "u", "re-scored", "", "", True, "decoder", parameters, speed,
         [], 20, 0.0, {"ita_med_qa_med_ita": avg}, FAMILIES, {f: (s - 2, s + 2) for f, s in FAMILIES.items()},
         avg, (avg - 1.5, avg + 1.5), n, True, (n, n),
@@ -27,7 +27,7 @@ def row(n: int, avg: float, parameters: float = 0.0, speed: float = 0.0, **chang
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def view(*rows: Row, part: str = "all", scale: str = "raw") -> Ranking:
+def view(*rows: BoardRow, part: str = "all", scale: str = "raw") -> Ranking:
     return Ranking("1.0", True, part, scale, "1", [], {}, {}, list(rows))
 
 
@@ -36,7 +36,7 @@ BOARD = view(
     row(4, 49.0), row(5, 10.0, 100, 500, kind="floor"), replace(row(6, 0.0, 100, kind="partial"), avg=None),
 )  # fmt: skip
 PAIRS = [Pair(0, 1, ["ita_med_qa_med_ita"], [], 1.25, 1, 0, 0, 0.5, 0.5, -0.5, 3.0, 0.04, 0.04, 0.05)]
-COMPARED = Compared(
+COMPARED = SystemsCompared(
     [3, 7], ["org/a zero-shot", "org/b 4-shot"], {"all": PAIRS, "id": [], "ood": []},
     [TaskDifference(7, "ita_med_qa_med_ita", 51.0, 50.0, 1.0, "win", -1.0, 3.0, 0.0004)],
 )  # fmt: skip

@@ -19,7 +19,7 @@ from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.demo import synthetic_scores
 from ita_med.leaderboard.publish import table_files
 from ita_med.leaderboard.results import compare_systems
-from ita_med.leaderboard.results.ranking import Board, Ranking, Row, normalise, tie_groups
+from ita_med.leaderboard.results.ranking import Board, BoardRow, Ranking, normalise, tie_groups
 from ita_med.leaderboard.submissions.submission import Claim, Submission
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.tasks.scoring import statistics
@@ -55,7 +55,7 @@ def board(engine: Engine, user: accounts.User) -> Board:
     return Board(engine)
 
 
-def named(ranking: Ranking) -> dict[str, Row]:
+def named(ranking: Ranking) -> dict[str, BoardRow]:
     return {row.model: row for row in ranking.rows}
 
 

@@ -25,7 +25,7 @@ from ita_med import catalogue
 from ita_med.leaderboard import demo
 from ita_med.leaderboard.database import accounts, store, tables
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
-from ita_med.leaderboard.results.compare_systems import Compared
+from ita_med.leaderboard.results.compare_systems import SystemsCompared
 from ita_med.leaderboard.submissions.check import gold
 from ita_med.leaderboard.submissions.submission import Claim
 from ita_med.leaderboard.web import api_compare, api_read, responses, uploads, views
@@ -202,7 +202,7 @@ READ = (
         ("/health", api_read.Health),
         ("/api/v1/ranking", api_read.Ranking),
         ("/api/v1/systems/4", views.System),
-        ("/api/v1/compare?systems=4,5", Compared),
+        ("/api/v1/compare?systems=4,5", SystemsCompared),
         ("/api/v1/compare/documents?systems=4,5&task=ita_med_ner_e3c_disorder", DocumentsCompared),
         ("/api/v1/figures/families", api_compare.PlotlyFigure),
         ("/api/v1/tasks", list[api_read.TaskInfo]),
@@ -219,7 +219,7 @@ def test_answers_are_as_the_openapi_document_says(shown: TestClient, path: str, 
     stated = told["get"]["responses"][str(answer.status_code)]["content"]
     assert answer.headers["content-type"].split(";")[0] in stated
     if path == "/api/v1/ranking":
-        assert set(answer.json()["rows"][0]) == {f.name for f in views.Row.__dataclass_fields__.values()}
+        assert set(answer.json()["rows"][0]) == {f.name for f in views.BoardRow.__dataclass_fields__.values()}
 
 
 def test_every_answer_carries_the_security_headers(shown: TestClient) -> None:
