@@ -91,6 +91,20 @@ def test_what_is_wrong_is_told_and_nothing_is_scored(
     assert all("\n" not in problem for problem in checked.problems)
 
 
+def test_a_run_counts_only_on_the_very_data_of_the_board(files: Files) -> None:
+    """The kind of the data and their fingerprint must both be those of the board: each alone is refused."""
+    (kind, _, fingerprint) = json.loads(files["manifest.json"])["data"][TASKS[0]].partition(":")
+    assert (kind, fingerprint) == ("embedded", gold(TASKS[0], "embedded").fingerprint)
+    for stated in (f"{kind}:{'0' * len(fingerprint)}", f"{kind}:", kind, f"mirror:{fingerprint}"):
+        checked = check(change_manifest(files, data={TASKS[0]: stated}), "embedded")
+        assert not checked.accepted, stated
+        assert checked.problems == [
+            f"{TASKS[0]}: the run was on {stated}, this board scores on {kind}:{fingerprint}; "
+            "evaluate on the pinned files"
+        ]
+    assert check(change_manifest(files, data={TASKS[0]: f"{kind}:{fingerprint}"}), "embedded").accepted
+
+
 def test_no_more_than_fifty_problems_are_told(files: Files) -> None:
     checked = check(lines(lambda x: [b"{"] * 10_000)(files), "embedded")
     assert len(checked.problems) == submission.MAX_PROBLEMS
