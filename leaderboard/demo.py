@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Engine
 from ita_med import catalogue, sources
 from ita_med.catalogue import Task
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard.check import check, gold
-from ita_med.leaderboard.submission import Claim, read_folder
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.submissions.check import check, gold
+from ita_med.leaderboard.submissions.submission import Claim, read_folder
 from ita_med.tasks.baselines import KINDS
 from ita_med.tasks.baselines.predict import predict
 from ita_med.tasks.benchmark.task_data import Scores

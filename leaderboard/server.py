@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.web.settings import Settings
 
 
 def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str, port: int) -> None:
@@ -25,7 +25,7 @@ def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str
     shown = f"[{host}]" if ":" in host else host
     print(f"ita-med: the board is at http://{shown}:{listening.getsockname()[1]}/ (API: /api/v1)", flush=True)
     app = make_app(engine, mirror, settings)
-    app.state.board.checkers.warm()
+    app.state.shared.checkers.warm()
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False,
         proxy_headers=False, timeout_keep_alive=30, limit_concurrency=500,

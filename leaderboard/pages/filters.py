@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue
-from ita_med.leaderboard.ranking import SCALES, Row
-from ita_med.leaderboard.submission import MODEL_TYPES
+from ita_med.leaderboard.results.ranking import SCALES, BoardRow
+from ita_med.leaderboard.submissions.submission import MODEL_TYPES
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 from ita_med.version import BENCHMARK_VERSION
 
@@ -57,7 +57,7 @@ class Filters:
         """Whether anything is set that the form shows only when it is opened."""
         return bool(self.query().keys() - {"part", "scale", "q"})
 
-    def keep(self, row: Row) -> bool:
+    def keep(self, row: BoardRow) -> bool:
         return all((
             not self.min_parameters or row.parameters >= self.min_parameters,
             not self.max_parameters or 0 < row.parameters <= self.max_parameters,
@@ -71,14 +71,14 @@ class Filters:
         ))  # fmt: skip
 
 
-def trained(row: Row, how: str) -> bool:
+def trained(row: BoardRow, how: str) -> bool:
     """Whether a system declares no benchmark task, some, or one that is out of distribution, as trained on."""
     if how == "ood":
         return bool(contaminated(row))
     return bool(row.trained_on) == (how == "some")
 
 
-def contaminated(row: Row) -> list[str]:
+def contaminated(row: BoardRow) -> list[str]:
     """The OOD tasks that a system declares to be trained on."""
     return [task for task in row.trained_on if catalogue.task(task).distribution == "ood"]
 

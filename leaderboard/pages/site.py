@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ita_med.leaderboard import written
-from ita_med.leaderboard.pages import words_en, words_it
-from ita_med.leaderboard.written import NONE
+from ita_med.leaderboard.pages import ui_en, ui_it
+from ita_med.leaderboard.results import number_format
+from ita_med.leaderboard.results.number_format import NONE
 from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.version import BENCHMARK_VERSION, __version__
 
-WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
+WORDS = {"it": ui_it.WORDS, "en": ui_en.WORDS}
 LANGUAGES = {"it": "Italiano", "en": "English"}
 FAMILY_NAMES = {lang: {name: family.names[lang] for name, family in FAMILIES.items()} for lang in LANGUAGES}
 MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
+STATIC = Path(__file__).parent / "static"
+"""The scripts, styles and icon that the pages load."""
 REPOSITORY = "https://github.com/ita-med/ita-med"
 Query = Mapping[str, Any]
 
@@ -58,19 +61,19 @@ class Site:
 
     def term(self, word: str) -> str:
         """A word of the catalogue in the page's language, where there is one for it."""
-        return words_it.TERMS.get(word, word) if self.language == "it" else word
+        return ui_it.TERMS.get(word, word) if self.language == "it" else word
 
     def link(self, page: str, **query: Any) -> str:
         return self.address(self.language, page, query)
 
     def number(self, value: float | None, digits: int = 1) -> str:
-        return written.number(value, self.language, digits)
+        return number_format.number(value, self.language, digits)
 
     def signed(self, value: float | None) -> str:
-        return written.signed(value, self.language)
+        return number_format.signed(value, self.language)
 
     def interval(self, ends: tuple[float, float] | None) -> str:
-        return written.interval(ends, self.language) if ends else ""
+        return number_format.interval(ends, self.language) if ends else ""
 
     def parameters(self, millions: float) -> str:
         """1700 → 1,7 B; 0 stands for not stated."""
@@ -120,7 +123,7 @@ def fill(template: str, site: Site, **values: Any) -> Markup:
 
 
 def document(site: Site, page: Page, shell: Any = None) -> str:
-    """The whole HTML document of a page; shell: what Gradio adds (`shell.Shell`), None for a plain document."""
+    """The whole HTML document of a page; shell: what Gradio adds (`gradio_shell.Shell`), None for a plain document."""
     return fill("document.html", site, page=page, shell=shell, version=__version__, benchmark=BENCHMARK_VERSION)
 
 

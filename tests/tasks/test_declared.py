@@ -78,7 +78,7 @@ def test_pairs_are_read_and_refused_in_one_line() -> None:
 
 
 def test_the_manifest_says_it_and_the_board_reads_it(tmp_path: Path) -> None:
-    from ita_med.leaderboard.submission import parse, read_folder
+    from ita_med.leaderboard.submissions.submission import parse, read_folder
 
     out, by_hand = tmp_path / "run", stated(["licence=mit", "open_weights=true", "parameters=0.5"])
     evaluate(Run("baseline", "kind=majority"), ["qa_med_ita"], out, "embedded", declare=by_hand)

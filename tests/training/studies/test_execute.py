@@ -20,8 +20,8 @@ from ita_med.errors import ItaMedError
 for module in ("torch", "trl", "peft", "accelerate"):
     pytest.importorskip(module)
 
-from ita_med.leaderboard import check  # noqa: E402
-from ita_med.leaderboard.submission import read_folder  # noqa: E402
+from ita_med.leaderboard.submissions import check  # noqa: E402
+from ita_med.leaderboard.submissions.submission import read_folder  # noqa: E402
 from ita_med.training.studies import dry_run, execute, report  # noqa: E402
 from ita_med.training.studies import study as st  # noqa: E402
 

@@ -1,0 +1,146 @@
+"""Figures: what they show and leave out, in data, SVG, HTML and plotly alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from lxml import etree, html
+
+from ita_med.leaderboard.results import draw_figures, figure_texts, figures, number_format
+from ita_med.leaderboard.results.compare_systems import SystemsCompared, TaskDifference
+from ita_med.leaderboard.results.ranking import BoardRow, Ranking
+from ita_med.tasks.report.compare import Pair
+
+FAMILIES = {"ner": 50.0, "re": 30.0, "crf": 60.0, "qa": 70.0, "arg": 40.0}
+
+
+def row(n: int, avg: float, parameters: float = 0.0, speed: float = 0.0, **changes: object) -> BoardRow:
+    plain = BoardRow(
+        n, "ranked", f"org/model-{n}", "4-shot", "", "", "u", "re-scored", "", "", True, "decoder", parameters, speed,
+        [], 20, 0.0, {"ita_med_qa_med_ita": avg}, FAMILIES, {f: (s - 2, s + 2) for f, s in FAMILIES.items()},
+        avg, (avg - 1.5, avg + 1.5), n, True, (n, n),
+    )  # fmt: skip
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def view(*rows: BoardRow, part: str = "all", scale: str = "raw") -> Ranking:
+    return Ranking("1.0", True, part, scale, "1", [], {}, {}, list(rows))
+
+
+BOARD = view(
+    row(1, 60.0, 8000, 20), row(2, 58.0, 1700, 90, provenance="reproduced", model_type="chat"), row(3, 50.0, 2000, 50),
+    row(4, 49.0), row(5, 10.0, 100, 500, kind="floor"), replace(row(6, 0.0, 100, kind="partial"), avg=None),
+)  # fmt: skip
+PAIRS = [Pair(0, 1, ["ita_med_qa_med_ita"], [], 1.25, 1, 0, 0, 0.5, 0.5, -0.5, 3.0, 0.04, 0.04, 0.05)]
+COMPARED = SystemsCompared(
+    [3, 7], ["org/a zero-shot", "org/b 4-shot"], {"all": PAIRS, "id": [], "ood": []},
+    [TaskDifference(7, "ita_med_qa_med_ita", 51.0, 50.0, 1.0, "win", -1.0, 3.0, 0.0004)],
+)  # fmt: skip
+ALL = [
+    *figures.of_ranking(BOARD), *figures.of_ranking(BOARD, "it"), figures.pairs(COMPARED),
+    figures.differences(COMPARED, "it"), figures.side_by_side(BOARD.rows[:3]),
+]  # fmt: skip
+
+
+def named(found: figures.Figure) -> set[str]:
+    return {p.label for s in found.series for p in s.points}
+
+
+def test_a_system_without_the_value_is_left_out_and_counted() -> None:
+    found = figures.parameters(BOARD)
+    assert named(found) == {f"org/model-{n} 4-shot" for n in (1, 2, 3)}
+    assert any("1 of 4 ranked systems" in note for note in found.notes)
+    assert [line[0] for line in found.table[1:]] == ["org/model-1", "org/model-2", "org/model-3"]
+    assert not any("Not shown" in note for note in figures.parameters(view(*BOARD.rows[:3])).notes)
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    assert sorted(figures.parameters(BOARD).front) == [(1.7e9, 58.0), (8e9, 60.0)]
+    assert {p.label for s in figures.speed(BOARD).series for p in s.points if p.named} == {
+        "org/model-1 4-shot", "org/model-2 4-shot"
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    values = [(float(a), float(b)) for a, b in rng.integers(0, 12, (60, 2))]
+    best = {
+        v for v in values if not any(o != v and o[0] >= v[0] and o[1] >= v[1] for o in values)
+    }  # fmt: skip
+    assert {values[n] for n in figures.pareto(values)} == best
+
+
+def test_shapes_tell_types_and_provenance_apart() -> None:
+    found = figures.parameters(BOARD)
+    assert {s.name: (s.symbol, [p.hollow for p in s.points]) for s in found.series} == {
+        "decoder": ("circle", [True, True]), "chat": ("square", [False])
+    }  # fmt: skip
+    assert len({s.colour for s in figures.families(BOARD).series}) == 5
+    assert len(set(figures.COLOURS)) == len(set(figures.SYMBOLS)) == 6
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#0b0f19"])
+def test_colours_stand_out_on_light_and_dark(page: str) -> None:
+    """WCAG 1.4.11: 3:1 for graphical objects."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    for colour in figures.COLOURS:
+        low, high = sorted((luminance(colour), luminance(page)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+@pytest.mark.parametrize("found", ALL, ids=lambda f: f"{f.name}-{f.language}")
+def test_every_form_is_well_formed_and_says_the_same(found: figures.Figure) -> None:
+    root = etree.fromstring(draw_figures.svg(found).encode())
+    assert root.get("role") == "img"
+    assert root[0].tag.endswith("title")
+    assert root[0].text == found.title
+    points = sum(len(s.points) for s in found.series)
+    drawn = [e for e in root.iter() if e.tag.endswith(("circle", "polygon"))]
+    assert len(drawn) == points > 0
+    assert not [e for e in root.iter() if "nan" in "".join(map(str, e.attrib.values())).lower()]
+    shown = draw_figures.plotly(found)
+    json.dumps(shown, allow_nan=False)
+    go.Figure(data=shown["data"], layout=shown["layout"])  # plotly's own check of every property
+    assert sum(len(t["x"]) for t in shown["data"] if t["mode"] == "markers") == points
+    page = html.fragment_fromstring(draw_figures.fragment(found))
+    cells = [[c.text_content() for c in r] for r in page.iter("tr")]
+    assert cells == found.table
+    assert {c.get("scope") for c in page.iter("th")} == {"col", "row"}
+
+
+def test_a_name_is_text_everywhere() -> None:
+    name = '<img src=x onerror=alert(1)>"&'
+    found = figures.parameters(view(row(1, 50.0, 100, model=name)))
+    fragment = draw_figures.fragment(found, '"><script>')
+    assert "<img" not in fragment
+    assert "<script" not in fragment
+    assert name in html.fragment_fromstring(fragment).text_content()
+    assert "<img" not in json.dumps(draw_figures.plotly(found))
+
+
+def test_strange_values_are_drawn() -> None:
+    """Parameters are declared by submitters: anything from 0 to 10¹² million."""
+    for values in ([1e-9, 1e12], [5.0], [7.0, 7.0], []):
+        found = figures.parameters(view(*(row(n, 40.0, v, interval=None) for n, v in enumerate(values))))
+        etree.fromstring(draw_figures.svg(found).encode())
+        assert found.empty == (not values)
+    assert "No ranked system" in draw_figures.fragment(figures.parameters(view()))
+    many = view(*(row(n + 1, 60 - n / 10) for n in range(200)))
+    assert len(figures.ranks(many).rows) == figures.MOST_ROWS
+    assert len(figures.ranks(many).table) == 201
+    assert "30 of 200" in " ".join(figures.ranks(many).notes)
+
+
+def test_italian_is_written_as_italian() -> None:
+    found = figures.parameters(BOARD, "it")
+    assert found.table[1][3:6] == ["8B", "60,0", "[58,5; 61,5]"]
+    assert number_format.p_value(0.0004, "it") == "<0,001"
+    assert number_format.signed(-1.25, "it") == "−1,2"
+    assert set(figure_texts.TEXTS["it"]) == set(figure_texts.TEXTS["en"])
+    assert [number_format.quantity(v, "en") for v in (135e6, 1.7e9, 999.6e6, 12.0)] == ["135M", "1.7B", "1B", "12"]
