@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import documents, drawing, figures
+from ita_med.figures.plotly_json import plotly
+from ita_med.leaderboard import documents, figures
 from ita_med.leaderboard.answers import Problem
 from ita_med.leaderboard.api import Board, Part, Scale, Version, problems, ranking_of, spend
 from ita_med.leaderboard.app import State
@@ -95,6 +96,6 @@ def figure(
     """A figure of the ranking for plotly.js."""
     found = ranking_of(state, part, scale, version)
     return state.cache.answer(
-        request, lambda: drawing.plotly(figures.RANKING[name](found, language)),
+        request, lambda: plotly(figures.RANKING[name](found, language)),
         found.stamp, "figure", name, part, scale, language, version,
     )  # fmt: skip

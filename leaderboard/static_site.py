@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue, sources
-from ita_med.leaderboard import drawing, figures
+from ita_med.figures.svg import svg
+from ita_med.leaderboard import figures
 from ita_med.leaderboard.app import State
 from ita_med.leaderboard.comparing import MOST
 from ita_med.leaderboard.limits import RateLimit, Settings
@@ -49,7 +50,7 @@ def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
             shown = state.board.ranking(part, synthetic=synthetic)
             for figure in figures.of_ranking(shown, language):
                 if not figure.empty:
-                    drawn = drawing.svg(figure, legend=True)
+                    drawn = svg(figure, alone=True)
                     contents[f"figures/{figure.name}-{part}.{language}.svg"] = drawn + "\n"
     for name, content in contents.items():
         replace(out / name, content)
