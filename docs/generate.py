@@ -14,6 +14,7 @@ import task_cards
 
 from ita_med import catalogue
 from ita_med.dataset_builders import cards
+from ita_med.printing import markdown_table
 from ita_med.tasks.benchmark import lm_eval_files
 from ita_med.training import recipe
 
@@ -28,7 +29,7 @@ def datasets_page() -> str:
     for d in catalogue.datasets():
         name, families = f"[{d.name}]({d.homepage})", ", ".join(d.families)
         table.append([d.id, name, families, d.status, d.licence, d.access, d.origin, d.size])
-    lines += markdown(table)
+    lines += markdown_table(table)
     lines += ["", "## Unavailable, and where to ask", ""]
     lines += [f"- **{d.id}**: {d.reason}; {d.ask}." for d in catalogue.datasets() if d.status == "unavailable"]
     lines += ["", "## Notes and citations", ""]
@@ -44,7 +45,7 @@ def tasks_page() -> str:
         view = f"{t.dataset} / {t.config} / {t.eval_split}"
         name = f"[{t.id}](tasks/{t.id}.md)" if t.status == "ready" else t.id
         table.append([str(n), name, t.title, view, t.family.upper(), t.distribution.upper(), t.headline, t.status])
-    return "\n".join([*lines, *markdown(table), ""])
+    return "\n".join([*lines, *markdown_table(table), ""])
 
 
 def floors_page() -> str:
@@ -55,7 +56,7 @@ def floors_page() -> str:
         table.append([name, catalogue.task(name).distribution.upper(), *cells])
     before, _, rest = (DOCS / "floors.md").read_text("utf-8").partition("<!-- table -->\n")
     after = rest.partition("<!-- /table -->")[2]
-    return f"{before}<!-- table -->\n" + "\n".join(["", *markdown(table), "", f"<!-- /table -->{after}"])
+    return f"{before}<!-- table -->\n" + "\n".join(["", *markdown_table(table), "", f"<!-- /table -->{after}"])
 
 
 def training_page() -> str:
@@ -79,12 +80,7 @@ def training_page() -> str:
         table.append([name, *values])
     before, _, rest = (DOCS / "training.md").read_text("utf-8").partition("<!-- table -->\n")
     after = rest.partition("<!-- /table -->")[2]
-    return f"{before}<!-- table -->\n" + "\n".join(["", *markdown(table), "", f"<!-- /table -->{after}"])
-
-
-def markdown(table: list[list[str]]) -> list[str]:
-    rows = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in table]
-    return [rows[0], "|---" * len(table[0]) + "|", *rows[1:]]
+    return f"{before}<!-- table -->\n" + "\n".join(["", *markdown_table(table), "", f"<!-- /table -->{after}"])
 
 
 def card_page(name: str) -> str:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from ita_med import catalogue
+from ita_med.printing import markdown_table
 
 DOCS = Path(__file__).parent
 
@@ -42,9 +43,7 @@ def page(task: catalogue.Task) -> str:
         "",
         f"`{task.id}`: {entry.note}{seen}",
         "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in facts),
+        *markdown_table(facts, header=False),
         "",
         "## Prompt",
         "",

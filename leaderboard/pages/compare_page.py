@@ -10,12 +10,13 @@ from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue
+from ita_med.figures.figure_html import fragment
 from ita_med.leaderboard.pages.site import Page, Site, fill
-from ita_med.leaderboard.results import draw_figures, figures
+from ita_med.leaderboard.results import figures
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
 from ita_med.leaderboard.results.compare_systems import MOST, SystemsCompared, TaskDifference
-from ita_med.leaderboard.results.number_format import p_value
 from ita_med.leaderboard.results.ranking import BoardRow
+from ita_med.numbers import p_value
 from ita_med.tasks.report.rows import PARTS
 from ita_med.tasks.scoring.statistics import stars
 from ita_med.version import BENCHMARK_VERSION
@@ -100,7 +101,7 @@ def _result(site: Site, found: SystemsCompared, rows: Sequence[BoardRow]) -> Mar
     return fill(
         "compare_result.html", site, found=found, rows=rows, parts=[part for part in PARTS if found.pairs.get(part)],
         cells=cells(found), stars=stars, p_value=p_value, short=figures.short,
-        drawn=[Markup(draw_figures.fragment(figure)) for figure in drawn], first_scores=_first_scores(found),
+        drawn=[Markup(fragment(figure)) for figure in drawn], first_scores=_first_scores(found),
     )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from ita_med.figures.figure_html import fragment
 from ita_med.leaderboard.pages.filters import Filters
 from ita_med.leaderboard.pages.site import Page, Site, fill
-from ita_med.leaderboard.results import draw_figures, figures
+from ita_med.leaderboard.results import figures
 from ita_med.leaderboard.results.ranking import Ranking
 
 
@@ -28,5 +29,5 @@ def fragments(site: Site, view: Ranking) -> list[Markup]:
     found = []
     for name, make in figures.RANKING.items():
         source = "" if site.static else f"/api/v1/figures/{name}?{asked}"
-        found.append(Markup(draw_figures.fragment(make(view, site.language), source)))
+        found.append(Markup(fragment(make(view, site.language), source)))
     return found

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ita_med import numbers
 from ita_med.leaderboard.pages import ui_en, ui_it
-from ita_med.leaderboard.results import number_format
-from ita_med.leaderboard.results.number_format import NONE
+from ita_med.numbers import NONE
 from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.version import BENCHMARK_VERSION, __version__
@@ -67,13 +67,13 @@ class Site:
         return self.address(self.language, page, query)
 
     def number(self, value: float | None, digits: int = 1) -> str:
-        return number_format.number(value, self.language, digits)
+        return numbers.number(value, self.language, digits)
 
     def signed(self, value: float | None) -> str:
-        return number_format.signed(value, self.language)
+        return numbers.number(value, self.language, plus=True)
 
     def interval(self, ends: tuple[float, float] | None) -> str:
-        return number_format.interval(ends, self.language) if ends else ""
+        return numbers.interval(ends, self.language) if ends else ""
 
     def parameters(self, millions: float) -> str:
         """1700 → 1,7 B; 0 stands for not stated."""

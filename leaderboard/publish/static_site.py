@@ -15,10 +15,11 @@ from sqlalchemy import Engine
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue, sources
+from ita_med.figures.svg import svg
 from ita_med.files import write_whole
 from ita_med.leaderboard.pages.registry import PAGES
 from ita_med.leaderboard.pages.site import LANGUAGES, STATIC, WORDS, Site, document
-from ita_med.leaderboard.results import draw_figures, figures
+from ita_med.leaderboard.results import figures
 from ita_med.leaderboard.results.compare_systems import MOST
 from ita_med.leaderboard.results.ranking import SCALES, Board, Ranking
 from ita_med.leaderboard.web.rate_limit import RateLimit
@@ -50,7 +51,7 @@ def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
             shown = state.board.ranking(part, synthetic=synthetic)
             for figure in figures.of_ranking(shown, language):
                 if not figure.empty:
-                    drawn = draw_figures.svg(figure, legend=True)
+                    drawn = svg(figure, alone=True)
                     contents[f"figures/{figure.name}-{part}.{language}.svg"] = drawn + "\n"
     for name, content in contents.items():
         write_whole(out / name, content)

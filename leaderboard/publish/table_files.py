@@ -13,9 +13,10 @@ import orjson
 
 from ita_med.files import write_whole
 from ita_med.leaderboard.results.ranking import Board, BoardRow, Ranking
+from ita_med.numbers import interval, number
 from ita_med.tasks.report import as_csv, as_html, as_latex, as_markdown, reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS, SYNTHETIC_NOTE
-from ita_med.tasks.report.tables import INTERVALS_NOTE, Table, interval, number, once, reference_table
+from ita_med.tasks.report.tables import INTERVALS_NOTE, Table, once, reference_table
 from ita_med.version import __version__
 
 TITLES = {"ranked": "", "partial": "partial, not ranked", "floor": "floor, not ranked", "other data": "other gold data"}

@@ -42,8 +42,6 @@ TEXTS = {
         "against": "A destra dello zero: meglio di {first}.",
         "right": "A destra dello zero: meglio il primo della coppia.",
         "nothing": "Nessun sistema in classifica ha questo valore.",
-        "table": "Dati della figura",
-        "live": "Figura interattiva",
         "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "altro",
     },
     "en": {
@@ -85,8 +83,6 @@ TEXTS = {
         "against": "Right of zero: better than {first}.",
         "right": "Right of zero: the first of the pair is better.",
         "nothing": "No ranked system has this value.",
-        "table": "Data of the figure",
-        "live": "Interactive figure",
         "decoder": "decoder", "chat": "chat", "encoder": "encoder", "other": "other",
     },
 }  # fmt: skip

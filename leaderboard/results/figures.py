@@ -1,81 +1,27 @@
-"""The figures of the board as data: what is drawn, in Italian or English, with the table that says the same.
+"""The figures of the board: which numbers of a ranking or a comparison they show, in Italian or English.
 
-`leaderboard.drawing` turns a figure into plotly's dictionary, SVG or an HTML fragment. No figure shows a system without
-the value that it is about; its notes say how many are left out, and why.
+`ita_med.figures` draws them. No figure shows a system without the value that it is about; its notes say how many are
+left out, and why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ita_med import catalogue
+from ita_med.figures.figure import Axis, Figure, Mark, Panel, Series, cut
 from ita_med.leaderboard.results.figure_texts import PART_NAMES, TEXTS
-from ita_med.leaderboard.results.number_format import cut, interval, number, p_value, quantity, signed
+from ita_med.numbers import interval, number, p_value, quantity
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 
 if TYPE_CHECKING:
     from ita_med.leaderboard.results.compare_systems import SystemsCompared
     from ita_med.leaderboard.results.ranking import BoardRow, Ranking
 
-COLOURS = ("#2E86C1", "#D55E00", "#009E73", "#C4608F", "#8A7A00", "#767676")
-"""Told apart by the colour-blind (after Okabe and Ito), and at least 3:1 on white and on a dark page alike."""
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 MODEL_TYPES = ("decoder", "chat", "encoder", "other")
 MOST_ROWS = 30
 """Systems in a figure with one line for each; the table below it holds them all."""
-LANGUAGES = ("it", "en")
-
-
-@dataclass(frozen=True)
-class Point:
-    """A dot. x, y: of a scatter, or x and the index of its row; low, high: 95 % interval of the score, None where there
-    is none; hollow: predictions re-scored, filled: reproduced by the maintainers."""
-
-    label: str
-    x: float
-    y: float
-    low: float | None = None
-    high: float | None = None
-    hollow: bool = False
-    named: bool = False
-
-
-@dataclass(frozen=True)
-class Series:
-    """Dots of one colour and shape: a type of model, a family, a system."""
-
-    name: str
-    points: list[Point]
-    colour: str
-    symbol: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """kind: "scatter" (score upwards, log x) or "dots" (score to the right, one line for each of `rows`).
-
-    front: corners of the Pareto front; zero: a line at 0; whole: x counts ranks; table: header and lines, as text.
-    """
-
-    name: str
-    language: str
-    kind: str
-    title: str
-    x_title: str
-    y_title: str
-    series: list[Series]
-    table: list[list[str]]
-    rows: list[str] = field(default_factory=list)
-    front: list[tuple[float, float]] = field(default_factory=list)
-    zero: bool = False
-    whole: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        return not any(series.points for series in self.series)
 
 
 def of_ranking(view: Ranking, language: str = "en") -> list[Figure]:
@@ -94,42 +40,33 @@ def speed(view: Ranking, language: str = "en") -> Figure:
 
 
 def _trade(view: Ranking, language: str, name: str, value: Callable[[BoardRow], float], sign: int) -> Figure:
+    """sign: 1 where more of the value is better, -1 where less is."""
     words = TEXTS[language]
     ranked = [row for row in view.rows if row.kind == "ranked" and row.avg is not None]
     shown = [row for row in ranked if value(row) > 0]
     front = pareto([(sign * value(row), row.avg or 0.0) for row in shown])
     on_front = {shown[n].id for n in front}
-    series = []
-    for n, kind in enumerate(MODEL_TYPES):
-        points = [
-            Point(
-                system(row), value(row), row.avg or 0.0, row.interval and row.interval[0],
-                row.interval and row.interval[1], row.provenance != "reproduced", row.id in on_front,
-            )
-            for row in shown
-            if row.model_type == kind
-        ]  # fmt: skip
-        if points:
-            series.append(Series(words[kind], points, COLOURS[n], SYMBOLS[n]))
-    notes = [words["intervals"], words["provenance"], words["unranked"]]
-    if len(shown) < len(ranked):
-        notes.append(words["left_out"].format(n=len(ranked) - len(shown), all=len(ranked)))
+    marks: dict[str, list[Mark]] = {}
+    for row in shown:
+        low, high = row.interval or (None, None)
+        hollow, named = row.provenance != "reproduced", row.id in on_front
+        mark = Mark(value(row), row.avg or 0.0, low, high, system(row), hollow=hollow, named=named)
+        marks.setdefault(row.model_type, []).append(mark)
+    series = [Series(words[kind], marks[kind], n) for n, kind in enumerate(MODEL_TYPES) if kind in marks]
     y_title = words["avg_normalised" if view.scale == "normalised" else "avg"]
     head = [words["model"], words["method"], words["type"], words[f"x_{name}"].partition(" (")[0], y_title, "95 %"]
     table = [[*head, words["front"]]]
-    table += [
-        [
-            row.model, row.method, words[row.model_type], quantity(value(row), language), number(row.avg, language),
-            interval(row.interval, language), words["yes" if row.id in on_front else "no"],
-        ]
-        for row in shown
-    ]  # fmt: skip
-    corners = [(value(shown[n]), shown[n].avg or 0.0) for n in front]
+    for row in shown:
+        cells = [row.model, row.method, words[row.model_type], quantity(value(row), language)]
+        cells += [number(row.avg, language), interval(row.interval, language)]
+        table.append([*cells, words["yes" if row.id in on_front else "no"]])
     pareto_note = words["pareto"].format(cheaper=words[f"x_{name}_better"])
-    return Figure(
-        name, language, "scatter", _titled(words[name], view, language), words[f"x_{name}"], y_title, series, table,
-        front=corners, notes=[f"– – {pareto_note}.", *notes],
-    )  # fmt: skip
+    notes = [f"– – {pareto_note}.", words["intervals"], words["provenance"], words["unranked"]]
+    if len(shown) < len(ranked):
+        notes.append(words["left_out"].format(n=len(ranked) - len(shown), all=len(ranked)))
+    corners = [(value(shown[n]), shown[n].avg or 0.0) for n in front]
+    panel = Panel(Axis(words[f"x_{name}"], log=True), Axis(y_title), series, front=corners)
+    return _figure(name, _titled(words[name], view.part, language), panel, notes, language, table)
 
 
 def pareto(values: Sequence[tuple[float, float]]) -> list[int]:
@@ -145,34 +82,19 @@ def pareto(values: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def families(view: Ranking, language: str = "en", most: int = MOST_ROWS) -> Figure:
-    """One line per ranked system, one dot per family with its interval."""
+    """One line per ranked system, one mark per family with its interval."""
     words = TEXTS[language]
     ranked = [row for row in view.rows if row.kind == "ranked"]
     drawn = ranked[:most]
     series = [
-        Series(
-            COLUMNS[family],
-            [
-                Point(system(row), row.families[family], y, *row.family_intervals.get(family, (None, None)))
-                for y, row in enumerate(drawn)
-                if family in row.families
-            ],
-            COLOURS[n],
-            SYMBOLS[n],
-        )
-        for n, family in enumerate(COLUMNS)
+        Series(COLUMNS[f], [_family(row, f, y, system(row)) for y, row in enumerate(drawn) if f in row.families], n)
+        for n, f in enumerate(COLUMNS)
     ]
-    table = [[words["model"], words["method"], *(cell for name in COLUMNS.values() for cell in (name, "95 %"))]]
-    for row in ranked:
-        cells = [
-            (number(row.families.get(f), language), interval(row.family_intervals.get(f), language)) for f in COLUMNS
-        ]
-        table.append([row.model, row.method, *(cell for pair in cells for cell in pair)])
-    return Figure(
-        "families", language, "dots", _titled(words["families"], view, language), words["score"], words["system"],
-        series, table, rows=[system(row) for row in drawn],
-        notes=[words["intervals"], words["unranked"], *_most(len(drawn), len(ranked), language)],
-    )  # fmt: skip
+    table = [[words["model"], words["method"], *_with_intervals(COLUMNS.values())]]
+    table += [[row.model, row.method, *_family_cells(row, language)] for row in ranked]
+    panel = Panel(Axis(words["score"]), Axis(words["system"]), series, rows=[system(row) for row in drawn])
+    notes = [words["intervals"], words["unranked"], *_most(len(drawn), len(ranked), language)]
+    return _figure("families", _titled(words["families"], view.part, language), panel, notes, language, table)
 
 
 def ranks(view: Ranking, language: str = "en", most: int = MOST_ROWS) -> Figure:
@@ -180,28 +102,20 @@ def ranks(view: Ranking, language: str = "en", most: int = MOST_ROWS) -> Figure:
     words = TEXTS[language]
     ranked = [row for row in view.rows if row.kind == "ranked" and row.rank]
     drawn = ranked[:most]
-    series = []
-    for group in sorted({row.group or 0 for row in drawn}):
-        points = [
-            Point(system(row), float(y + 1), y, *(row.rank or (None, None)))
-            for y, row in enumerate(drawn)
-            if row.group == group
-        ]
-        n = (group - 1) % 2
-        series.append(Series(f"{words['group']} {group}", points, COLOURS[n], SYMBOLS[n]))
+    groups: dict[int, list[Mark]] = {}
+    for y, row in enumerate(drawn):
+        low, high = row.rank or (None, None)
+        groups.setdefault(row.group or 0, []).append(Mark(float(y + 1), y, low, high, system(row)))
+    series = [Series(f"{words['group']} {group}", marks, (group - 1) % 2) for group, marks in sorted(groups.items())]
     table = [[words["group"], words["rank"], words["model"], words["method"], "AVG", "95 %"]]
-    table += [
-        [
-            str(row.group), "–".join(map(str, row.rank or ())), row.model, row.method, number(row.avg, language),
-            interval(row.interval, language),
-        ]
-        for row in ranked
-    ]  # fmt: skip
-    return Figure(
-        "ranks", language, "dots", _titled(words["ranks"], view, language), words["x_rank"], words["system"], series,
-        table, rows=[system(row) for row in drawn], whole=True,
-        notes=[words["order"], words["unranked"], *_most(len(drawn), len(ranked), language)],
-    )  # fmt: skip
+    for row in ranked:
+        cells = [str(row.group), "–".join(map(str, row.rank or ())), row.model, row.method]
+        table.append([*cells, number(row.avg, language), interval(row.interval, language)])
+    axes = Axis(words["x_rank"], whole=True), Axis(words["system"])
+    panel = Panel(*axes, series, rows=[system(row) for row in drawn])
+    notes = [words["order"], words["unranked"], *_most(len(drawn), len(ranked), language)]
+    title = _titled(words["ranks"], view.part, language)
+    return _figure("ranks", title, panel, notes, language, table, legend=False)
 
 
 RANKING: dict[str, Callable[[Ranking, str], Figure]] = {
@@ -215,86 +129,91 @@ def pairs(found: SystemsCompared, language: str = "en", part: str = "all") -> Fi
     words = TEXTS[language]
     shown = found.pairs.get(part, [])
     names = [" − ".join(cut(found.labels[n], 16) for n in (p.first, p.second)) for p in shown]
-    points = [Point(name, p.difference, y, p.low, p.high) for y, (name, p) in enumerate(zip(names, shown, strict=True))]
+    marks = [Mark(p.difference, y, p.low, p.high, name) for y, (name, p) in enumerate(zip(names, shown, strict=True))]
     table = [[words["system"], words["difference"], "95 %", "p (Holm)"]]
-    table += [
-        [name, signed(p.difference, language), interval((p.low, p.high), language), p_value(p.p_holm, language)]
-        for name, p in zip(names, shown, strict=True)
-    ]
-    title = f"{words['pairs']} ({part_name(part, language)})"
-    return Figure(
-        "pairs", language, "dots", title, words["x_difference"], words["system"],
-        [Series(words["difference"], points, COLOURS[0], SYMBOLS[0])], table, rows=names, zero=True,
-        notes=[words["right"], words["intervals"]],
-    )  # fmt: skip
+    for name, p in zip(names, shown, strict=True):
+        table.append([name, *_difference(p.difference, (p.low, p.high), p.p_holm, language)])
+    axes = Axis(words["x_difference"], zero=True), Axis(words["system"])
+    panel = Panel(*axes, [Series(words["difference"], marks)], rows=names)
+    notes = [words["right"], words["intervals"]]
+    return _figure("pairs", _titled(words["pairs"], part, language), panel, notes, language, table, legend=False)
 
 
 def differences(found: SystemsCompared, language: str = "en") -> Figure:
     """Each system's difference from the first one, task by task, with intervals."""
     words = TEXTS[language]
     tasks = list(dict.fromkeys(cell.task for cell in found.tasks))
-    first = found.labels[0]
-    series = []
-    for n, (number_, label) in enumerate(zip(found.systems, found.labels, strict=True)):
-        if n == 0:
-            continue
-        points = [
-            Point(
-                f"{found.labels[n]}, {short(cell.task)}", cell.difference, tasks.index(cell.task), cell.low, cell.high
-            )
-            for cell in found.tasks
-            if cell.system == number_
-        ]
-        series.append(Series(label, points, COLOURS[n], SYMBOLS[n]))
     labels = dict(zip(found.systems, found.labels, strict=True))
-    table = [[words["task"], words["system"], words["difference"], "95 %", "p (Holm)"]]
-    table += [
-        [
-            short(cell.task), labels[cell.system], signed(cell.difference, language),
-            interval((cell.low, cell.high), language), p_value(cell.p_holm, language),
+    series = []
+    for n, (key, label) in enumerate(list(labels.items())[1:], 1):
+        own = [cell for cell in found.tasks if cell.system == key]
+        marks = [
+            Mark(cell.difference, tasks.index(cell.task), cell.low, cell.high, f"{label}, {short(cell.task)}")
+            for cell in own
         ]
-        for task in tasks
-        for cell in found.tasks
-        if cell.task == task
-    ]  # fmt: skip
-    return Figure(
-        "differences", language, "dots", words["differences"].format(first=first), words["x_difference"], words["task"],
-        series, table, rows=[short(task) for task in tasks], zero=True,
-        notes=[words["against"].format(first=first), words["intervals"]],
-    )  # fmt: skip
+        series.append(Series(label, marks, n))
+    table = [[words["task"], words["system"], words["difference"], "95 %", "p (Holm)"]]
+    for cell in sorted(found.tasks, key=lambda cell: tasks.index(cell.task)):
+        cells = _difference(cell.difference, (cell.low, cell.high), cell.p_holm, language)
+        table.append([short(cell.task), labels[cell.system], *cells])
+    axes = Axis(words["x_difference"], zero=True), Axis(words["task"])
+    panel = Panel(*axes, series, rows=[short(task) for task in tasks])
+    notes = [words["against"].format(first=found.labels[0]), words["intervals"]]
+    title = words["differences"].format(first=found.labels[0])
+    return _figure("differences", title, panel, notes, language, table)
 
 
 def side_by_side(rows: Sequence[BoardRow], language: str = "en") -> Figure:
     """A few systems, one line per family: the rows of one ranking, in the order given."""
     words = TEXTS[language]
-    names = list(COLUMNS)
-    series = [
-        Series(
-            system(row),
-            [
-                Point(f"{system(row)}, {COLUMNS[f]}", row.families[f], y, *row.family_intervals.get(f, (None, None)))
-                for y, f in enumerate(names)
-                if f in row.families
-            ],
-            COLOURS[n],
-            SYMBOLS[n],
-        )
-        for n, row in enumerate(rows)
-    ]
-    table = [[words["system"], *(cell for f in names for cell in (COLUMNS[f], "95 %"))]]
-    for row in rows:
-        cells = [
-            (number(row.families.get(f), language), interval(row.family_intervals.get(f), language)) for f in names
-        ]
-        table.append([system(row), *(cell for pair in cells for cell in pair)])
-    return Figure(
-        "side_by_side", language, "dots", words["compared"], words["score"], "", series, table,
-        rows=[COLUMNS[f] for f in names], notes=[words["intervals"]],
-    )  # fmt: skip
+    series = []
+    for n, row in enumerate(rows):
+        label = system(row)
+        marks = [_family(row, f, y, f"{label}, {COLUMNS[f]}") for y, f in enumerate(COLUMNS) if f in row.families]
+        series.append(Series(label, marks, n))
+    table = [[words["system"], *_with_intervals(COLUMNS.values())]]
+    table += [[system(row), *_family_cells(row, language)] for row in rows]
+    panel = Panel(Axis(words["score"]), Axis(""), series, rows=list(COLUMNS.values()))
+    return _figure("side_by_side", words["compared"], panel, [words["intervals"]], language, table)
 
 
-def _titled(title: str, view: Ranking, language: str) -> str:
-    return f"{title} ({part_name(view.part, language)})"
+def _figure(
+    name: str,
+    title: str,
+    panel: Panel,
+    notes: list[str],
+    language: str,
+    table: list[list[str]],
+    *,
+    legend: bool = True,
+) -> Figure:
+    nothing = TEXTS[language]["nothing"]
+    return Figure(name, title, [panel], notes, language, legend=legend, table=table, if_empty=nothing)
+
+
+def _family(row: BoardRow, family: str, y: int, label: str) -> Mark:
+    low, high = row.family_intervals.get(family, (None, None))
+    return Mark(row.families[family], y, low, high, label)
+
+
+def _with_intervals(names: Iterable[str]) -> list[str]:
+    return [cell for name in names for cell in (name, "95 %")]
+
+
+def _family_cells(row: BoardRow, language: str) -> list[str]:
+    """Score and interval of every family."""
+    found = [(number(row.families.get(f), language), interval(row.family_intervals.get(f), language)) for f in COLUMNS]
+    return [cell for pair in found for cell in pair]
+
+
+def _difference(
+    value: float | None, ends: tuple[float | None, float | None], p: float | None, language: str
+) -> list[str]:
+    return [number(value, language, plus=True), interval(ends, language), p_value(p, language)]
+
+
+def _titled(title: str, part: str, language: str) -> str:
+    return f"{title} ({part_name(part, language)})"
 
 
 def part_name(part: str, language: str) -> str:

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ita_med.leaderboard.results import draw_figures, figures
+from ita_med.figures.plotly_json import plotly
+from ita_med.leaderboard.results import figures
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
 from ita_med.leaderboard.results.compare_systems import SystemsCompared
 from ita_med.leaderboard.web.parameters import Language, Part, Scale, Systems, TaskName, Two, Version
@@ -71,6 +72,6 @@ def figure(
     """A figure of the ranking for plotly.js."""
     found = ranking_of(state, part, scale, version)
     return state.cache.answer(
-        request, lambda: draw_figures.plotly(figures.RANKING[name](found, language)),
+        request, lambda: plotly(figures.RANKING[name](found, language)),
         found.stamp, "figure", name, part, scale, language, version,
     )  # fmt: skip

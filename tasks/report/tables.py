@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ita_med import catalogue
+from ita_med.numbers import NONE, interval, number, p_value
 from ita_med.tasks.report.compare import Comparison, Interval, Pair
 from ita_med.tasks.report.reference import Reference
 from ita_med.tasks.report.rows import COLUMNS, PARTS, RunRow, in_part, means
 from ita_med.tasks.scoring.metrics import RESAMPLES, average
 from ita_med.tasks.scoring.statistics import PERMUTATIONS, stars
 
-NONE = "–"
 STARS_NOTE = (
     "delta: mean of the family means minus the baseline's, over the tasks that both ran. * p < .05, ** p < .01, "
     f"*** p < .001: paired permutation test over documents ({PERMUTATIONS:,} swaps, or all), Holm over all pairs of "
@@ -134,7 +134,7 @@ def _delta(report: RunReport, part: str, row: int) -> list[str]:
     pair = report.delta(part, row)
     if pair is None:
         return [NONE] * 3
-    return [_starred(pair), _difference(pair), p_value(pair.p_holm)]
+    return [_starred(pair), _ends(pair), p_value(pair.p_holm)]
 
 
 def pair_table(report: RunReport, part: str) -> Table:
@@ -145,7 +145,7 @@ def pair_table(report: RunReport, part: str) -> Table:
     for pair in report.comparison.pairs[part]:
         first, second = report.rows[pair.first].label, report.rows[pair.second].label
         counts = [str(n) for n in (pair.wins, pair.ties, pair.losses, len(pair.tasks))]
-        tests = [_starred(pair), _difference(pair), p_value(pair.p_holm)]
+        tests = [_starred(pair), _ends(pair), p_value(pair.p_holm)]
         table.lines.append([first, second, *tests, p_value(pair.wilcoxon_holm), *counts])
         if pair.not_compared:
             table.notes.append(
@@ -199,7 +199,7 @@ def reference_table(reference: Reference) -> Table:
     """Rows of others, under their own title."""
     lines = [["model", "method", *COLUMNS.values(), "AVG", "delta", "p"]]
     for row in reference.rows:
-        delta = "" if row.delta is None else f"{row.delta:+.1f}"
+        delta = "" if row.delta is None else number(row.delta, plus=True)
         lines.append(
             [row.model, row.method, *(number(row.families.get(f)) for f in COLUMNS), number(row.avg), delta, row.p]
         )
@@ -207,22 +207,10 @@ def reference_table(reference: Reference) -> Table:
     return Table(f"Reference: {reference.caption}", lines, 2, [*notes, *reference.caveats])
 
 
-def number(value: float | None) -> str:
-    return NONE if value is None else f"{value:.1f}"
-
-
 def _starred(pair: Pair) -> str:
     """+4.7 **: a difference with its stars."""
-    return f"{pair.difference:+.1f} {stars(pair.p_holm, pair.low, pair.high)}".rstrip()
+    return f"{number(pair.difference, plus=True)} {stars(pair.p_holm, pair.low, pair.high)}".rstrip()
 
 
-def interval(found: Interval | None) -> str:
-    return f"[{found[0]:.1f}, {found[1]:.1f}]" if found else NONE
-
-
-def _difference(pair: Pair) -> str:
-    return NONE if pair.low is None or pair.high is None else f"[{pair.low:+.1f}, {pair.high:+.1f}]"
-
-
-def p_value(p: float | None) -> str:
-    return NONE if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+def _ends(pair: Pair) -> str:
+    return interval((pair.low, pair.high), plus=True)

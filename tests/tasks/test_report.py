@@ -18,13 +18,14 @@ from typer.testing import CliRunner
 from ita_med import catalogue
 from ita_med.cli import make_app
 from ita_med.errors import ItaMedError
+from ita_med.numbers import NONE
 from ita_med.tasks import report
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import load
 from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.tasks.report import as_latex, as_markdown, reference
-from ita_med.tasks.report.tables import NONE, tables
+from ita_med.tasks.report.tables import tables
 from ita_med.tasks.scoring import statistics
 
 runner = CliRunner()

@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.figures import figure_html
+from ita_med.figures.svg import svg
 from ita_med.files import write_whole
 from ita_med.tasks.report import as_csv, as_latex, as_markdown
 from ita_med.tasks.report.tables import once
-from ita_med.training.studies import figure, scores, show_adaptation, show_cost, show_curve, show_ood, show_sizes, svg
+from ita_med.training.studies import scores, show_adaptation, show_cost, show_curve, show_ood, show_sizes
 from ita_med.training.studies.found import WORDS, Found
 from ita_med.training.studies.study import Study
 
@@ -45,8 +47,8 @@ def write(out: Path, found: Found) -> None:
         "table.tex": as_latex.page(found.tables, found.notes),
         "table.csv": _csv(found.records),
         "table.json": _json(found),
-        "figure.svg": svg.render(found.figure),
-        "figure.html": figure.as_html(found.figure),
+        "figure.svg": svg(found.figure, alone=True) + "\n",
+        "figure.html": figure_html.page(found.figure),
     }
     for name, text in texts.items():
         write_whole(out / name, text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.report.tables import NONE, Table, number
+from ita_med.figures.figure import Mark, Series
+from ita_med.numbers import NONE, number
+from ita_med.tasks.report.tables import Table
 from ita_med.training.studies.curve import Point
-from ita_med.training.studies.figure import Figure, Series
-from ita_med.training.studies.found import Found, warnings, word
+from ita_med.training.studies.found import Found, start, warnings, word
 from ita_med.training.studies.groups import Difference, Group, difference, groups, point
 from ita_med.training.studies.scores import Scored
 from ita_med.training.studies.show_curve import curves, panel
@@ -51,9 +52,8 @@ def show(scored: Scored, study: Study, lang: str) -> Found:
     if not tasks:
         raise ItaMedError("no task was answered by a large model and by a small one that was trained for this study")
     hard = {task: 100 - sum(point(scored, g, [task]).mean for g in large) / len(large) for task in tasks}
-    title = word(lang, "small-vs-large")
-    caption = " ".join([word(lang, "band"), word(lang, "large") + ".", *warnings(scored, lang)])
-    made = Found(title, [], Figure(title, [], caption, lang), [])
+    notes = [word(lang, "band"), word(lang, "large") + ".", *warnings(scored, lang)]
+    made = start(lang, "small-vs-large", *notes)
     labels = [*dict.fromkeys(label for _, label in small), *(group.label for group in large)]
     for task in sorted(tasks, key=lambda t: (hard[t], t)):
         of_task = {label: points for (t, label), points in small.items() if t == task}
@@ -76,8 +76,7 @@ def _flat(scored: Scored, group: Group, task: str, of_task: dict[str, list[Point
     """A level line over all sizes."""
     sizes = [float(p.n) for points in of_task.values() for p in points if p.n]
     p = point(scored, group, [task])
-    low, high = p.both
-    return Series(group.label, [min(sizes), max(sizes)], [p.mean] * 2, [low] * 2, [high] * 2, look=look)
+    return Series(group.label, [Mark(size, p.mean, *p.both) for size in (min(sizes), max(sizes))], look, line=True)
 
 
 def _table(made: Found, scored: Scored, task: str, hard: float, of_task: dict[str, list[Point]], group: Group) -> Table:
