@@ -6,7 +6,7 @@ drawn and swapped are whole documents. `ratio` is the metric of two columns, num
 
 Sources: Efron and Tibshirani 1993 (percentile intervals, tests by inverting them), Dror et al. 2018 (which tests for
 NLP), Phipson and Smyth 2010 (the "+ 1" of Monte-Carlo p-values), Holm 1979. scipy is the reference in
-tests/tasks/test_statistics.py; benchmarks/calibration.py measures how often the tests err.
+tests/tasks/scoring/test_statistics.py; benchmarks/calibration.py measures how often the tests err.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.scoring import comparison, metrics, statistics
 from ita_med.tasks.scoring.metrics import Array
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 def benchmark(name: str) -> ModuleType:
