@@ -32,7 +32,13 @@ log = logging.getLogger(__name__)
 
 
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
-    """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
+    """The web application of a board.
+
+    Args:
+        engine: The board's database.
+        mirror: Where the gold data lie; None for the cache, or for the embedded sample where the cache is empty.
+        settings: How the board is set up.
+    """
     mirror = sources.or_sample(mirror)
     settings = settings or Settings()
     state = SharedState(
@@ -109,13 +115,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """What was sent is not repeated."""
+    """A 422 with places and reasons; the input itself is not echoed, for it may hold personal data."""
     assert isinstance(error, RequestValidationError)
     found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:20]]
     return Problem("Invalid request", 422, found[0] if found else "", problems=found).response()
 
 
 async def _no_database(request: Request, error: Exception) -> Response:
-    """Down, or busy for longer than writers wait."""
+    """A 503: the database is down, or has been busy for longer than writers wait."""
     log.error("the database does not answer (%s)", type(error).__name__)
     return Problem("The database does not answer", 503, headers={"retry-after": "10"}).response()

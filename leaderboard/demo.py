@@ -40,10 +40,13 @@ RUNS = Path(__file__).parent / "demo_runs"
 
 
 def seed(engine: Engine, runs: Sequence[Path] = (), mirror: str = sources.EMBEDDED) -> None:
-    """Fill an empty board; does nothing where the demo is already there.
+    """Fill an empty board; does nothing where the board has rows already.
 
-    runs: folders of `ita-med eval` on the same data, checked and scored like any submission; a floor among them stands
-    in place of the same one made here.
+    Args:
+        engine: The board's database.
+        runs: Folders of `ita-med eval` on the same data, checked and scored like any submission; a floor among them
+            stands in place of the same one made here.
+        mirror: Where the gold data lie; `sources.EMBEDDED` for the sample.
     """
     synthetic = mirror == sources.EMBEDDED
     with store.writing(engine) as connection:
@@ -108,7 +111,15 @@ def _add(
 
 
 def files(claim: Claim, kind: str, share: float, family: str = "", mirror: str = sources.EMBEDDED) -> dict[str, bytes]:
-    """A submission on what the mirror holds: a floor's answers, and the right ones for a share of the documents."""
+    """The files of an invented submission: right answers for a share of the documents, a floor's answers for the rest.
+
+    Args:
+        claim: What the submission says of its model.
+        kind: The floor, one of `baselines.KINDS`.
+        share: Of the documents that are answered rightly, from 0 to 1.
+        family: Only tasks of this family; "" for all.
+        mirror: Where the gold data lie; tasks whose data are not there are left out.
+    """
     tasks = [task.id for task in catalogue.tasks(ready=True) if family in ("", task.family) and _there(task.id, mirror)]
     if not tasks:
         raise ItaMedError(f"{mirror}: the data of no task are there; a mirror has a sub-folder per dataset")
@@ -141,7 +152,14 @@ def _lines(task: str, kind: str, share: float, seed: str, mirror: str) -> bytes:
 
 
 def synthetic_scores(task: Task, documents: int, skill: float, rng: np.random.Generator) -> Scores:
-    """Drawn counts of a task in its own columns, for benchmarks and tests of the ranking; no documents exist."""
+    """Scores of a system that does not exist on documents that do not exist, for benchmarks and tests of the ranking.
+
+    Args:
+        task: Its family decides the columns of the counts.
+        documents: Number of documents.
+        skill: Expected score, from 0 to 1.
+        rng: Draws the counts.
+    """
     family = family_of(task)
     setting = family.setting(task, [])
     counts = family.synthetic_counts(setting, documents, skill, rng)

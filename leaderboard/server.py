@@ -13,7 +13,18 @@ from ita_med.leaderboard.web.settings import Settings
 
 
 def run_server(engine: Engine, mirror: str | None, settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; prints the address once requests are taken. Port 0: any free one."""
+    """Serve a board until SIGINT or SIGTERM; prints its address once requests are taken.
+
+    Args:
+        engine: The board's database.
+        mirror: Where the gold data lie; see `make_app`.
+        settings: How the board is set up.
+        host: Address to listen on.
+        port: Port to listen on; 0 for any free one.
+
+    Raises:
+        ItaMedError: The port cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -61,7 +61,20 @@ def work(
     beats: float = BEAT_SECONDS,
     silent: float = jobs.SILENT_SECONDS,
 ) -> Job | None:
-    """Run the next job, if there is one: evaluate, check, and put the scores on the board; returns the job."""
+    """Run the next job, if there is one: evaluate the model, check the run, and put its scores on the board.
+
+    Args:
+        engine: The board's database.
+        worker: Name of this worker.
+        folder: Where the run is written.
+        mirror: Where the gold data lie.
+        command: Makes the command that evaluates a job into a folder.
+        beats: Seconds between two signs of life.
+        silent: Seconds after which other workers count as dead.
+
+    Returns:
+        The job as it was taken, or None where nothing waits.
+    """
     with store.writing(engine) as connection:
         jobs.requeue(connection, silent)
         job = jobs.claim(connection, worker)

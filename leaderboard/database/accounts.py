@@ -22,17 +22,29 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,38}[A-Za-z0-9]")
 
 @dataclass(frozen=True)
 class User:
+    """A user of the board; role is one of `ROLES`."""
+
     id: int
     name: str
     role: str
 
     @property
     def maintainer(self) -> bool:
+        """Whether the user may do what only maintainers may."""
         return self.role == "maintainer"
 
 
 def add_user(connection: Connection, name: str, role: str = "submitter") -> User:
-    """A new user; names are 3 to 40 letters, digits, dots, dashes and underscores."""
+    """Add a user.
+
+    Args:
+        connection: Of a `store.writing` transaction.
+        name: 3 to 40 letters, digits, dots, dashes and underscores.
+        role: One of `ROLES`.
+
+    Raises:
+        ItaMedError: The name or the role is not allowed, or the name is taken.
+    """
     if role not in ROLES:
         raise ItaMedError(f"a role is one of {', '.join(ROLES)}")
     if not NAME.fullmatch(name):
@@ -48,6 +60,7 @@ def add_user(connection: Connection, name: str, role: str = "submitter") -> User
 
 
 def find_user(connection: Connection, name: str) -> User:
+    """The user of a name; an ItaMedError where there is none."""
     row = connection.execute(select(tables.users).where(tables.users.c.name == name)).first()
     if row is None:
         raise ItaMedError(f'there is no user "{name}"')
@@ -64,7 +77,7 @@ def forget(connection: Connection, user: User) -> None:
     Tokens with their labels and identities of sign-ins are deleted, manifests cut to `KEPT`, waiting models taken out
     of the queue; the name is replaced everywhere, so that it is free again, and nobody can sign in as the old account.
     """
-    lock_user(connection, user.id)  # a sign-in of the same moment comes before, or finds nothing
+    lock_user(connection, user.id)  # a sign-in at the same moment has ended before, or finds no account afterwards
     nobody = f"(deleted {user.id})"
     for table in (tables.tokens, tables.identities):
         connection.execute(delete(table).where(table.c.user_id == user.id))
@@ -87,9 +100,14 @@ def forget(connection: Connection, user: User) -> None:
 def issue_token(
     connection: Connection, user: User, label: str = "", days: int | None = 365, provider: str | None = None
 ) -> str:
-    """A new token of a user, `days` valid (None: until it is revoked); only its hash is kept.
+    """Make a new token of a user. Only its hash is kept, so it can be shown this once.
 
-    provider: of the sign-in that asks for it, None where a maintainer gives it.
+    Args:
+        connection: Of a `store.writing` transaction.
+        user: Whose token it is.
+        label: What the token is for, in the user's words.
+        days: How long it is valid; None until it is revoked.
+        provider: The provider of the sign-in that asks for it; None where a maintainer gives it.
     """
     from argon2 import PasswordHasher
 
@@ -165,5 +183,5 @@ def _verified(kept: str, secret: str) -> bool:
 
 
 def _past(moment: datetime | None) -> bool:
-    """SQLite gives times back without their zone; all are UTC."""
+    """Whether a moment is over; SQLite gives times back without their zone, all are UTC."""
     return moment is not None and moment.replace(tzinfo=None) < now().replace(tzinfo=None)

@@ -13,7 +13,15 @@ from ita_med.files import whole_file
 
 
 def backup(engine: Engine, out: Path) -> None:
-    """A consistent copy while the server runs (VACUUM INTO); an existing file is never overwritten."""
+    """Copy an SQLite board while its server runs (VACUUM INTO).
+
+    Args:
+        engine: The board's database.
+        out: A new file; an existing one is never overwritten.
+
+    Raises:
+        ItaMedError: The board is not in SQLite, or the file exists or cannot be written.
+    """
     if engine.dialect.name != "sqlite":
         raise ItaMedError("this board is not in SQLite; back it up with pg_dump")
     if out.exists():
@@ -31,7 +39,15 @@ def backup(engine: Engine, out: Path) -> None:
 
 
 def restore(source: Path, out: Path) -> None:
-    """Put a backup in place as a new database file, after a check of all its pages."""
+    """Put a backup in place as a new database file, after a check of all its pages.
+
+    Args:
+        source: A file that `backup` wrote.
+        out: A new file; an existing one is never overwritten.
+
+    Raises:
+        ItaMedError: The backup is missing or damaged, or the file exists.
+    """
     if not source.is_file():
         raise ItaMedError(f"{source}: no such backup")
     if out.exists():

@@ -21,8 +21,13 @@ NOBODY_S_NAME = "user"
 
 @dataclass(frozen=True)
 class Person:
-    """Who a provider says somebody is. subject: theirs for good at this issuer; name: what they are called there now,
-    which somebody else may have been called before."""
+    """Who a provider says somebody is.
+
+    Attributes:
+        issuer: Who vouches for the person.
+        subject: The person's own name for good at this issuer, which nobody else ever gets.
+        name: What the person is called there now; somebody else may have been called so before.
+    """
 
     issuer: str
     subject: str
@@ -34,7 +39,20 @@ class Disabled(Exception):
 
 
 def sign_in(connection: Connection, person: Person, provider: str, label: str) -> tuple[User, str]:
-    """The person's account, made at the first sign-in, and its new token; tokens of earlier sign-ins end."""
+    """Sign a person in: the account is made at the first sign-in, and tokens of earlier sign-ins end.
+
+    Args:
+        connection: Of a `store.writing` transaction.
+        person: Who signs in.
+        provider: Key of the provider.
+        label: What the new token is called, the provider's name.
+
+    Returns:
+        The user and the new token.
+
+    Raises:
+        Disabled: The maintainers have closed the account.
+    """
     user = _known(connection, person) or _new(connection, person)
     store.lock_user(connection, user.id)  # of two sign-ins at once, one token stays
     if _known(connection, person) is None:
@@ -91,7 +109,7 @@ def _named(connection: Connection, wanted: str) -> User:
 
 
 def _names(wanted: str) -> Iterator[str]:
-    """The name, then the name with a number: small ones, and then any."""
+    """The names to try: the wanted one, then the same with a small number, at last with random numbers."""
     name = fitting(wanted)
     yield name
     for number in (*range(2, 10), *(secrets.randbelow(10**9) for _ in range(5))):
@@ -99,7 +117,10 @@ def _names(wanted: str) -> Iterator[str]:
 
 
 def fitting(wanted: str) -> str:
-    """What is left of a name within the letters of `accounts.NAME`; of an e-mail address, what stands before the @."""
+    """A name cut down to the characters that `accounts.NAME` allows.
+
+    Of an e-mail address, only what stands before the @ is used. Where nothing useful is left, it is `NOBODY_S_NAME`.
+    """
     plain = unicodedata.normalize("NFKD", wanted[:200].partition("@")[0]).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")[:40].rstrip("._-")
     return name if accounts.NAME.fullmatch(name) else NOBODY_S_NAME

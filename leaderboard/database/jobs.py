@@ -39,7 +39,18 @@ class JobTakenAway(ItaMedError):
 
 @dataclass(frozen=True)
 class Job:
-    """position: 1 is the next one to run, None where it does not wait; times are ISO 8601, UTC."""
+    """A model in the queue.
+
+    Attributes:
+        state: "queued", "running", "done" or "failed".
+        position: 1 for the next one to run; None where the job does not wait.
+        attempts: How often a worker has begun it.
+        message: Why it failed, or waits again.
+        submission_id: Of the result, where it is done.
+        created: When it was asked for; all times are ISO 8601, UTC.
+        heartbeat: When its worker was last heard of.
+        finished: When it ended.
+    """
 
     id: int
     model: str
@@ -58,7 +69,22 @@ class Job:
 def enqueue(
     connection: Connection, user: User, model: str, revision: str = "", method: str = "zero-shot", most: int = 3
 ) -> tuple[int, bool]:
-    """(job id, whether it is new); a job that failed is queued again. For a `store.writing` transaction."""
+    """Ask for the evaluation of a model. A job that failed is queued again.
+
+    Args:
+        connection: Of a `store.writing` transaction.
+        user: Who asks.
+        model: Its name on the Hub.
+        revision: A commit, branch or tag; "" for the newest.
+        method: One of `METHODS`.
+        most: How many models a submitter may have waiting.
+
+    Returns:
+        The id of the job, and whether it is new.
+
+    Raises:
+        ItaMedError: A name is not allowed, or too many of the user's models are waiting.
+    """
     if not MODEL.fullmatch(model) or ".." in model:
         raise ItaMedError("a model is named as on the Hub: ORG/NAME")
     if not REVISION.fullmatch(revision) or ".." in revision:
@@ -124,7 +150,15 @@ def _job(row: Any, position: int | None = None) -> Job:
 
 
 def requeue(connection: Connection, silent: float = SILENT_SECONDS) -> int:
-    """Jobs whose worker fell silent go back into the queue, or fail after too many attempts; how many there were."""
+    """Put jobs whose worker fell silent back into the queue; after `ATTEMPTS` attempts they fail.
+
+    Args:
+        connection: Of a `store.writing` transaction.
+        silent: Seconds after which a worker counts as dead.
+
+    Returns:
+        How many jobs there were.
+    """
     queue = tables.jobs
     lost = (queue.c.state == "running") & (queue.c.heartbeat < store.now() - timedelta(seconds=silent))
     gone = {"state": "failed", "finished": store.now(), "message": f"given up after {ATTEMPTS} attempts"}
@@ -147,16 +181,18 @@ def claim(connection: Connection, worker: str) -> Job | None:
 
 
 def beat(connection: Connection, job: Job, worker: str) -> None:
-    """Say that the worker lives; `JobTakenAway` where the job was taken away."""
+    """Say that the worker lives; `JobTakenAway` where another worker has the job."""
     _mine(connection, job, worker, {"heartbeat": store.now()})
 
 
 def finish(connection: Connection, job: Job, worker: str, submission_id: int) -> None:
+    """Mark a job as done; `JobTakenAway` where another worker has it."""
     values = {"state": "done", "submission_id": submission_id, "finished": store.now(), "message": ""}
     _mine(connection, job, worker, values)
 
 
 def fail(connection: Connection, job: Job, worker: str, message: str) -> None:
+    """Mark a job as failed; `JobTakenAway` where another worker has it."""
     _mine(connection, job, worker, {"state": "failed", "message": message[:300], "finished": store.now()})
 
 

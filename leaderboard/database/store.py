@@ -27,7 +27,14 @@ BUSY_SECONDS = 30
 
 
 def address(url: str | Path) -> str:
-    """What SQLAlchemy opens: a path is an SQLite file, postgresql:// goes through psycopg."""
+    """A database's address as SQLAlchemy takes it.
+
+    Args:
+        url: The path of an SQLite file, or an address that begins with sqlite:// or postgresql://.
+
+    Raises:
+        ItaMedError: It is an address of another kind of database.
+    """
     text = str(url)
     if "://" not in text:
         return f"sqlite:///{Path(text).resolve()}"
@@ -40,7 +47,14 @@ def address(url: str | Path) -> str:
 
 
 def connect(url: str | Path) -> Engine:
-    """The database at a path (SQLite) or URL, with its tables brought up to date."""
+    """Open a board's database and bring its tables up to date; a new SQLite file is created.
+
+    Args:
+        url: The path of an SQLite file, or an address as postgresql://user:password@host/name.
+
+    Raises:
+        ItaMedError: The address cannot be read, or the database cannot be opened.
+    """
     opened = address(url)
     try:
         engine = create_engine(opened, **(_SQLITE if opened.startswith("sqlite") else _POSTGRESQL))
@@ -78,8 +92,11 @@ def _sqlite_settings(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Of several servers that open a new file at once, SQLite lets one change to WAL and tells the others that it is
-    locked, without the usual wait; so they wait here."""
+    """Switch a file to WAL, and wait while another process does the same.
+
+    When several servers open a new file at once, SQLite lets one of them switch and tells the others at once that the
+    file is locked, without its usual wait.
+    """
     last = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -116,25 +133,43 @@ def migrate(engine: Engine) -> None:
 
 
 def writing(engine: Engine) -> AbstractContextManager[Connection]:
-    """A transaction that writes. On SQLite it takes the write lock at its start, so that what it reads stays true until
-    it ends; on PostgreSQL writers work side by side, see what others have committed, and lock the rows they rely on."""
+    """A transaction that writes; to be used in a `with` statement.
+
+    On SQLite it takes the write lock at its start, so what it reads stays true until it ends. On PostgreSQL writers
+    work side by side, see what others have committed, and lock the rows that they rely on.
+    """
     if engine.dialect.name == "sqlite":
         return engine.execution_options(begin="IMMEDIATE").begin()
     return engine.execution_options(isolation_level="READ COMMITTED").begin()
 
 
 def lock_user(connection: Connection, user_id: int) -> None:
-    """What a user may still do is counted and used up by one transaction at a time."""
+    """Lock a user's row until the transaction ends, so that no other one spends the same quota meanwhile."""
     connection.execute(select(tables.users.c.id).where(tables.users.c.id == user_id).with_for_update())
 
 
 def now() -> datetime:
+    """This moment, UTC."""
     return datetime.now(UTC)
 
 
 @dataclass
 class Entry:
-    """A row of the board. scores, errors: task -> points (0–1); data: task -> provenance of the gold data."""
+    """A submission that is on the board, with its scores.
+
+    Attributes:
+        id: Of the submission.
+        created: When it was accepted, UTC.
+        user: Name of its submitter.
+        provenance: "re-scored", "reproduced" or "floor".
+        synthetic: Whether it is a run on the embedded sample.
+        claim: What its submitter says of the run.
+        predictions_sha256: Of all its predictions.
+        scores: Score by task, from 0 to 1.
+        errors: Standard error of the score by task, from 0 to 1.
+        metrics: All metrics by task.
+        data: Provenance of the gold data by task, as "mirror:1f00ba47c0de".
+    """
 
     id: int
     created: datetime
@@ -152,7 +187,18 @@ class Entry:
 def add_submission(
     connection: Connection, user_id: int, submission: Submission, scored: list[Scores], provenance: str = "re-scored"
 ) -> tuple[int, bool]:
-    """Keep a checked submission and its scores; (its id, False) if the very same one is there already."""
+    """Put a checked submission and its scores on the board. To be called within `writing`.
+
+    Args:
+        connection: Of a `writing` transaction.
+        user_id: Of the submitter.
+        submission: What was uploaded.
+        scored: The scores of all its tasks.
+        provenance: "re-scored", "reproduced" or "floor".
+
+    Returns:
+        The id of the submission and whether it is new; for a duplicate, the id of the first one and False.
+    """
     known = connection.scalar(select(tables.submissions.c.id).where(tables.submissions.c.key == submission.key))
     if known is not None:
         return known, False
@@ -239,7 +285,12 @@ def versions(connection: Connection, *, synthetic: bool = False) -> list[str]:
 
 
 def documents(connection: Connection, data: Mapping[str, str]) -> dict[str, int]:
-    """Documents (or patients) of each task in the gold data with these fingerprints, as they were counted."""
+    """How many documents (or patients) each task has, as they were counted when submissions were scored.
+
+    Args:
+        connection: To the board's database.
+        data: Fingerprint of the gold data by task, as in `Ranking.data`.
+    """
     results = tables.results
     rows = connection.execute(
         select(results.c.task, results.c.data, func.max(results.c.clusters)).group_by(results.c.task, results.c.data)
@@ -259,7 +310,12 @@ def withdrawn(connection: Connection, submission_id: int, *, synthetic: bool = F
 
 
 def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array]:
-    """Submission id -> sums of counts (clusters, columns) of a task; equal row orders for equal data."""
+    """The counts of submissions on one task, from which every score and test is computed.
+
+    Returns:
+        By submission id, an array of shape (clusters, columns): the sums of the counts of each document or patient.
+        For equal gold data the clusters are in the same order.
+    """
     results = tables.results
     chosen = select(results.c.submission_id, results.c.counts, results.c.clusters, results.c.columns).where(
         (results.c.task == task) & results.c.submission_id.in_(ids)
@@ -271,7 +327,10 @@ def counts(connection: Connection, task: str, ids: list[int]) -> dict[int, Array
 
 
 def stamp_of(connection: Connection) -> str:
-    """Changes whenever what the board shows may change; caches and ETags are made of it."""
+    """Names the state of the board: another text whenever what the board shows may have changed.
+
+    Caches and ETags are made of it.
+    """
     submissions = tables.submissions
     forgotten = select(func.count()).select_from(tables.users).where(tables.users.c.disabled).scalar_subquery()
     row = connection.execute(

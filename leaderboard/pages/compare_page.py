@@ -24,7 +24,14 @@ from ita_med.version import BENCHMARK_VERSION
 
 @dataclass(frozen=True)
 class ComparisonQuery:
-    """systems: ids, the first being the reference; task, against: whose documents are shown, 0 for the second."""
+    """What an address of the page Compare asks for.
+
+    Attributes:
+        systems: Ids of submissions; the others are compared with the first one.
+        task: The task whose documents are shown; "" for none.
+        against: The system whose documents are compared with the first one's; 0 for the second one.
+        version: Of the benchmark.
+    """
 
     systems: tuple[int, ...] = ()
     task: str = ""
@@ -33,6 +40,7 @@ class ComparisonQuery:
 
     @property
     def listed(self) -> str:
+        """The ids as the API takes them: "3,7,12"."""
         return ",".join(map(str, self.systems))
 
     @property
@@ -42,13 +50,14 @@ class ComparisonQuery:
         return f"{self.systems[0]},{other}"
 
     def query(self) -> dict[str, str]:
+        """The query of an address that asks for the same."""
         found = {"systems": self.listed, "task": self.task, "against": str(self.against or "")}
         found["version"] = "" if self.version == BENCHMARK_VERSION else self.version
         return {name: value for name, value in found.items() if value}
 
 
 def read(query: QueryParams) -> ComparisonQuery:
-    """What an address asks for: ?systems=3,7 or ?systems=3&systems=7; what makes no sense is left out."""
+    """What an address asks for, as ?systems=3,7 or ?systems=3&systems=7; values that make no sense are ignored."""
     numbers = [n for n in ",".join(query.getlist("systems"))[:200].split(",") if re.fullmatch(r"[0-9]{1,15}", n)]
     task, version, against = query.get("task", ""), query.get("version", ""), query.get("against", "")
     return ComparisonQuery(
@@ -73,7 +82,15 @@ def page(
     found: SystemsCompared | NotComparable | None = None,
     documents: DocumentsCompared | NotComparable | None = None,
 ) -> Page:
-    """rows: all of the board, to choose from. found: None before two systems are chosen."""
+    """The page Compare.
+
+    Args:
+        site: Language and addresses.
+        rows: All systems of the board, to choose from.
+        chosen: What the address asks for.
+        found: The comparison; None before two systems are chosen.
+        documents: The comparison by document; None where no task is chosen.
+    """
     by_id = {row.id: row for row in rows}
     shown = [by_id[number] for number in chosen.systems if number in by_id]
     content = fill(
@@ -88,7 +105,7 @@ def page(
 
 
 def _places(chosen: ComparisonQuery) -> list[int]:
-    """The chosen systems and one more to choose, but at least two places; 0: an empty one."""
+    """The ids in the fields of the form: the chosen systems and an empty field (0), but at least two fields."""
     found = list(chosen.systems)
     return [*found, 0, 0][: max(2, min(len(found) + 1, MOST))]
 

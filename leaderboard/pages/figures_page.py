@@ -14,7 +14,13 @@ from ita_med.leaderboard.results.ranking import Ranking
 
 
 def page(site: Site, view: Ranking, notice: str = "") -> Page:
-    """notice: what could not be shown as asked. The figures are of the whole view: filters hide rows of tables only."""
+    """The page Figures. It shows all ranked systems of the view: filters hide rows of tables only.
+
+    Args:
+        site: Language and addresses.
+        view: The ranking to draw.
+        notice: What could not be shown as asked, "" for nothing.
+    """
     chosen = Filters(part=view.part, scale=view.scale, version=view.version).query()
     words = site.words
     content = fill(
@@ -25,6 +31,7 @@ def page(site: Site, view: Ranking, notice: str = "") -> Page:
 
 
 def fragments(site: Site, view: Ranking) -> list[Markup]:
+    """The figures of a view, each with its notes and its table; a changed form asks only for these again."""
     asked = urlencode({"part": view.part, "scale": view.scale, "version": view.version, "language": site.language})
     found = []
     for name, make in figures.RANKING.items():

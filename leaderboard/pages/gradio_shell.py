@@ -39,7 +39,14 @@ PLAIN_POLICY = POLICY.format(scripts="script-src 'self'")
 
 @dataclass(frozen=True)
 class Shell:
-    """What Gradio adds to one page: tags for the head, its element around the body; policy: the page's CSP."""
+    """What Gradio adds to one page.
+
+    Attributes:
+        head: Tags for the <head>.
+        opening: What stands before our content.
+        closing: What stands after it.
+        policy: The Content-Security-Policy of the page.
+    """
 
     head: Markup
     opening: Markup
@@ -49,6 +56,8 @@ class Shell:
 
 @dataclass(frozen=True)
 class GradioFile:
+    """A script, style or font of Gradio."""
+
     content: bytes
     media_type: str
 
@@ -67,6 +76,7 @@ class Gradio:
         }
 
     def shell(self, language: str, name: str) -> Shell:
+        """What Gradio adds to a page of ours; pages that it does not know get that of the ranking."""
         return self._shells[language, name if name in NAMES else "ranking"]
 
     def file(self, language: str, path: str) -> GradioFile | None:

@@ -27,7 +27,13 @@ def rendered(name: str, language: str) -> Markup:
 
 
 def page(site: Site, name: str, contact: str = "") -> Page:
-    """contact: how to reach the maintainers of this board, for About."""
+    """The page Method or About.
+
+    Args:
+        site: Language and addresses.
+        name: "method" or "about".
+        contact: How to reach the maintainers of this board, for About.
+    """
     text = str(rendered(name, site.language))
     for other in MENU:  # a file may link to another page by its name
         text = text.replace(f'href="{other}"', f'href="{escape(site.link(other))}"')

@@ -1,4 +1,4 @@
-"""The queue of lane B: models that the maintainers evaluate."""
+"""The queue of models that the maintainers evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ita_med.leaderboard.pages.site import Page, Site, fill
 
 
 def page(site: Site, jobs: list[Job]) -> Page:
-    """Jobs in the order of `jobs.jobs`."""
+    """The page Queue; jobs are in the order of `database.jobs.jobs`."""
     states = {job.id: site.words["failed_job" if job.state == "failed" else job.state] for job in jobs}
     content = fill("queue.html", site, jobs=jobs, states=states)
     return Page("queue", site.words["queue"], site.words["queue_about"], content)

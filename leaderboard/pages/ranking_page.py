@@ -22,7 +22,7 @@ SECTIONS = {"floor": "floors", "partial": "partial", "other data": "other"}
 class ScoreColumn:
     """A column of scores: a family, or one of its tasks.
 
-    Args:
+    Attributes:
         key: The family or task, as in `BoardRow.families` or `BoardRow.tasks`.
         family: The family of the column.
         label: What stands above the column.
@@ -39,9 +39,11 @@ class ScoreColumn:
     distribution: str = ""
 
     def score(self, row: BoardRow) -> float | None:
+        """The points of a system in this column; None where it has none."""
         return (row.tasks if self.task else row.families).get(self.key)
 
     def interval(self, row: BoardRow) -> tuple[float, float] | None:
+        """The 95 % interval of the points; tasks are shown without one."""
         return None if self.task else row.family_intervals.get(self.key)
 
 
@@ -72,18 +74,27 @@ class TrainingMark:
 
 
 def trained(row: BoardRow, tasks: list[str]) -> TrainingMark:
+    """What a system declares about having been trained on some tasks."""
     found = [task for task in tasks if task in row.trained_on]
     return TrainingMark(len(found), len(tasks), any(task in found for task in contaminated(row)))
 
 
 def training_marks(row: BoardRow, view: Ranking) -> dict[str, TrainingMark]:
-    """By family of this view, where anything is declared."""
+    """The mark of each family of this view on whose tasks the system declares to be trained."""
     found = {family: trained(row, members(view, family)) for family in COLUMNS}
     return {family: mark for family, mark in found.items() if mark.number}
 
 
 def results(site: Site, view: Ranking, filters: Filters, reference: Reference, notice: str = "") -> Markup:
-    """The tables; what a changed form asks for again. notice: what could not be shown as asked."""
+    """The tables of the ranking, without the form above them: a changed form asks only for these again.
+
+    Args:
+        site: Language and addresses.
+        view: The ranking to show.
+        filters: What the reader asked to see; rows that do not match are hidden.
+        reference: The table of the paper, shown beside the board.
+        notice: What could not be shown as asked, "" for nothing.
+    """
     kept = [row for row in view.rows if row.kind == "floor" or filters.keep(row)]
     by_kind = {kind: [row for row in kept if row.kind == kind] for kind in ("ranked", *SECTIONS)}
     systems = [row for row in view.rows if row.kind != "floor"]
@@ -100,7 +111,16 @@ def results(site: Site, view: Ranking, filters: Filters, reference: Reference, n
 def page(
     site: Site, view: Ranking, filters: Filters, reference: Reference, versions: list[str], notice: str = ""
 ) -> Page:
-    """The whole page. versions: of the benchmark that have rows, newest last."""
+    """The whole page of the ranking.
+
+    Args:
+        site: Language and addresses.
+        view: The ranking to show.
+        filters: What the reader asked to see.
+        reference: The table of the paper, shown beside the board.
+        versions: Versions of the benchmark that have rows, the newest last.
+        notice: What could not be shown as asked, "" for nothing.
+    """
     choices = {
         "licence": sorted({row.licence for row in view.rows if row.licence}, key=str.casefold),
         "method": sorted({row.method for row in view.rows if row.kind != "floor"}),

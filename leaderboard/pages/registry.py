@@ -36,6 +36,7 @@ from ita_med.version import BENCHMARK_VERSION
 
 
 def ranking(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Ranking."""
     chosen = filters.read(query)
     view, notice = shown_ranking(state, site, chosen)
     with state.engine.begin() as connection:
@@ -44,7 +45,7 @@ def ranking(state: SharedState, site: Site, query: QueryParams) -> Page:
 
 
 def shown_ranking(state: SharedState, site: Site, chosen: filters.Filters) -> tuple[Ranking, str]:
-    """The ranking that is asked for; the raw one and a notice where nothing can be normalised."""
+    """The ranking that is asked for, and a notice: "", or that it is the raw one because nothing can be normalised."""
     try:
         return _ranking(state, chosen.part, chosen.scale, chosen.version), ""
     except ItaMedError:
@@ -56,6 +57,7 @@ def _ranking(state: SharedState, part: str, scale: str, version: str) -> Ranking
 
 
 def model(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page of one row; 410 where it was withdrawn, 404 where there never was one."""
     asked = model_query(query)
     number, version = int(asked["id"]), asked["version"]
     try:
@@ -67,11 +69,13 @@ def model(state: SharedState, site: Site, query: QueryParams) -> Page:
 
 
 def model_query(query: QueryParams) -> dict[str, str]:
+    """Id and version that an address of the page Model asks for; id "0", which no row has, where it makes no sense."""
     number = query.get("id", "")
     return {"id": number if re.fullmatch(r"[0-9]{1,15}", number) else "0", "version": filters.read(query).version}
 
 
 def tasks(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Tasks, or that of one task."""
     view = _ranking(state, "all", "raw", BENCHMARK_VERSION)
     with state.engine.begin() as connection:
         documents = store.documents(connection, view.data)
@@ -87,27 +91,33 @@ def tasks(state: SharedState, site: Site, query: QueryParams) -> Page:
 
 
 def tasks_query(query: QueryParams) -> str:
+    """The task that an address of the page Tasks asks for; "" for the list of all."""
     return query.get("task", "")[:80]
 
 
 def queue(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Queue."""
     with state.engine.begin() as connection:
         return queue_page.page(site, jobs.jobs(connection))
 
 
 def method(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Method."""
     return prose_page.page(site, "method")
 
 
 def about(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page About."""
     return prose_page.page(site, "about", state.settings.contact)
 
 
 def figures(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Figures."""
     return figures_page.page(site, *shown_ranking(state, site, filters.read(query)))
 
 
 def compare(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Compare."""
     chosen = compare_page.read(query)
     rows = _ranking(state, "all", "raw", chosen.version).rows
     found: SystemsCompared | None = None
@@ -126,6 +136,7 @@ def compare(state: SharedState, site: Site, query: QueryParams) -> Page:
 
 
 def submit(state: SharedState, site: Site, query: QueryParams) -> Page:
+    """The page Submit."""
     return submit_page.page(site, state.settings)
 
 
@@ -133,9 +144,9 @@ PAGES: dict[str, Callable[[SharedState, Site, QueryParams], Page]] = {
     "ranking": ranking, "figures": figures, "compare": compare, "model": model,
     "tasks": tasks, "submit": submit, "queue": queue, "method": method, "about": about,
 }  # fmt: skip
-"""Each page of the board, made from the state, the language and the address's query."""
+"""Each page of the board by its name; the arguments are the server's state, the site and the query of the address."""
 CACHED: dict[str, Callable[[QueryParams], object]] = {
     "ranking": filters.read, "figures": filters.read, "compare": compare_page.read, "model": model_query,
     "tasks": tasks_query, "method": lambda _: "", "about": lambda _: "",
 }  # fmt: skip
-"""Pages that depend on nothing but the board's results and on what this reads from the query."""
+"""Pages that may be kept while the board's results stay the same, each with what it reads from its query."""

@@ -28,11 +28,12 @@ COSTLY = ("compare",)
 
 
 def site_of(state: SharedState, language: str) -> Site:
+    """The site of this server in a language."""
     return Site(language, state.synthetic)
 
 
 class _NotThere(Exception):
-    """A page that is not kept: addresses of nothing are without number."""
+    """A page that must not be kept in memory: there is no end of addresses that lead to nothing."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -93,7 +94,7 @@ def _figures_fragment(language: str) -> Callable[[Request], Response]:
 def _fragment(
     language: str, name: str, make: Callable[[SharedState, Site, filters.Filters], str]
 ) -> Callable[[Request], Response]:
-    """A part of the ranking, for a page that is open already."""
+    """A route that answers a part of a page, for a reader who has the page open and changes its form."""
 
     def show(request: Request) -> Response:
         state = state_of(request)

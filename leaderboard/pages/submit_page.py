@@ -11,6 +11,7 @@ ADDRESS = "https://BOARD"
 
 
 def page(site: Site, settings: Settings) -> Page:
+    """The page Submit."""
     words = site.words
     content = fill(
         "submit.html", site, address=ADDRESS, methods=METHODS, quota=settings.quota,

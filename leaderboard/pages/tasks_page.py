@@ -13,7 +13,7 @@ from ita_med.tasks.report.rows import COLUMNS
 
 @dataclass(frozen=True)
 class SystemScore:
-    """A system on one task: score and standard error in points."""
+    """The score of a system on one task and its standard error, in points."""
 
     row: BoardRow
     score: float
@@ -21,7 +21,13 @@ class SystemScore:
 
 
 def page(site: Site, view: Ranking, documents: dict[str, int]) -> Page:
-    """All tasks by family. documents: number of documents that the board scores on, by task."""
+    """The page of all tasks, by family.
+
+    Args:
+        site: Language and addresses.
+        view: The ranking of all tasks, raw.
+        documents: How many documents the board scores on, by task.
+    """
     tasks = catalogue.tasks(ready=True)
     content = fill(
         "tasks.html", site, view=view, documents=documents,
@@ -33,7 +39,15 @@ def page(site: Site, view: Ranking, documents: dict[str, int]) -> Page:
 
 
 def one(site: Site, task: catalogue.Task, view: Ranking, documents: dict[str, int], errors: dict[int, float]) -> Page:
-    """A task with its systems in the order of their scores. errors: standard error in points by system."""
+    """The page of one task, with the systems in the order of their scores.
+
+    Args:
+        site: Language and addresses.
+        task: The task.
+        view: The ranking of all tasks, raw.
+        documents: How many documents the board scores on, by task.
+        errors: Standard error in points by submission id.
+    """
     lines = [SystemScore(row, row.tasks[task.id], errors.get(row.id)) for row in view.rows if task.id in row.tasks]
     lines = sorted((line for line in lines if line.row.kind != "other data"), key=lambda line: -line.score)
     content = fill(
@@ -50,7 +64,7 @@ def card(task: str) -> str:
 
 
 def floors(view: Ranking) -> dict[str, dict[str, float]]:
-    """Scores by floor and task, of the newest row of each floor."""
+    """The score of each floor by task; of several rows of a floor, the newest counts."""
     found: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
     for row in sorted(view.rows, key=lambda row: row.id):
         if row.kind == "floor" and row.model in found:
@@ -59,6 +73,6 @@ def floors(view: Ranking) -> dict[str, dict[str, float]]:
 
 
 def best(view: Ranking, task: str) -> BoardRow | None:
-    """The system with the highest score on a task, ranked or partial; of equals the one that came first."""
+    """The system with the highest score on a task, ranked or partial; of equal ones, the one that came first."""
     rows = [row for row in view.rows if row.kind in ("ranked", "partial") and task in row.tasks]
     return max(rows, key=lambda row: (row.tasks[task], -row.id), default=None)

@@ -35,9 +35,19 @@ RECORDS = "every_eval_ever/results.jsonl"
 def publish(
     engine: Engine, repo: str, *, synthetic: bool = False, private: bool = False, dry_run: bool = False
 ) -> Change:
-    """Bring the dataset ORG/NAME to the state of the board, in one commit; the same state again is no commit.
+    """Bring a dataset of the Hub to the state of the board, in one commit; where nothing has changed there is none.
 
     A synthetic board is published only under a name that ends in -sample, and a real one never under such a name.
+
+    Args:
+        engine: The board's database.
+        repo: ORG/NAME of the dataset; it is made where there is none.
+        synthetic: Whether to publish the runs on the embedded sample, or those on real data.
+        private: Whether a new dataset is private.
+        dry_run: Say what would be committed, and write nothing.
+
+    Raises:
+        ItaMedError: The name is not allowed, the board has no results, or the Hub refuses.
     """
     namespace, _, name = repo.partition("/")
     if not namespace or not name or "/" in name:
@@ -67,7 +77,7 @@ def publish(
 
 
 def _documents(connection: Connection) -> dict[tuple[int, str], int]:
-    """(submission, task) -> documents, the units of the bootstrap."""
+    """How many documents each submission was scored on, by submission and task; they are the units of the bootstrap."""
     results = tables.results
     rows = connection.execute(select(results.c.submission_id, results.c.task, results.c.clusters))
     return {(row.submission_id, row.task): row.clusters for row in rows}
@@ -76,7 +86,7 @@ def _documents(connection: Connection) -> dict[tuple[int, str], int]:
 def contents(
     repo: str, entries: list[Entry], documents: dict[tuple[int, str], int], views: list[Ranking]
 ) -> dict[str, bytes]:
-    """Path in the repository -> content; the same for the same state of the board."""
+    """The files of the dataset by their path in the repository; the same state of the board makes the same bytes."""
     rows = [row for entry in entries for row in result_rows(entry, documents)]
     records = [record(entry, documents) for entry in entries]
     return {
@@ -112,6 +122,7 @@ RANKING_SCHEMA = _fields(
 
 
 def result_rows(entry: Entry, documents: dict[tuple[int, str], int]) -> Iterable[dict[str, Any]]:
+    """The rows of a submission in `RESULT_SCHEMA`, one per task; documents: their number by submission and task."""
     claim = entry.claim
     for task, score in entry.scores.items():
         known = catalogue.task(task)
@@ -131,6 +142,7 @@ def result_rows(entry: Entry, documents: dict[tuple[int, str], int]) -> Iterable
 
 
 def ranking_rows(view: Ranking) -> Iterable[dict[str, Any]]:
+    """The rows of a view in `RANKING_SCHEMA`, one per system."""
     for row in view.rows:
         yield {
             "submission": row.id, "model": row.model, "revision": row.revision, "adapter": row.adapter,

@@ -39,7 +39,13 @@ hf_oauth_scopes: [openid, profile]
 
 @dataclass(frozen=True)
 class Deployed:
-    """change: of the Space's files; bucket: mounted at /data, "" for none; secrets: names that were set."""
+    """What was done.
+
+    Attributes:
+        change: Of the Space's files.
+        bucket: ORG/NAME of the bucket mounted at /data; "" for none.
+        secrets: Names of the secrets that were set.
+    """
 
     change: Change
     bucket: str
@@ -50,10 +56,21 @@ def deploy(
     space: str, *, bucket: str = "", secrets: list[str] | None = None, wheel: Path | None = None,
     private: bool = False, dry_run: bool = False, sign_in: bool = False,
 ) -> Deployed:  # fmt: skip
-    """Create or update the Space ORG/NAME; safe to repeat. Its secrets and its bucket come before its files.
+    """Create or update a Space of the Hub that runs a board; safe to repeat.
 
-    bucket: ORG/NAME, private, created where there is none; secrets: names of environment variables of this process;
-    wheel: of ita-med, installed instead of the release of this version; sign_in: with accounts of the Hub.
+    Its secrets and its bucket come before its files, so that it never starts without them.
+
+    Args:
+        space: ORG/NAME of the Space; it is made where there is none.
+        bucket: ORG/NAME of a private bucket for backups and gold data; it is made where there is none.
+        secrets: Names of environment variables of this process that become secrets of the Space.
+        wheel: A wheel of ita-med, installed instead of the release of this version.
+        private: Whether a new Space is private.
+        dry_run: Say what would be done, and write nothing.
+        sign_in: Whether people may sign in with their account of the Hub.
+
+    Raises:
+        ItaMedError: A name is not allowed, nothing would survive a restart, or the Hub refuses.
     """
     for name in filter(None, (space, bucket)):
         if not NAME.fullmatch(name) or ".." in name:

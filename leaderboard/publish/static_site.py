@@ -35,8 +35,18 @@ USUAL = {"part": "all", "scale": "raw"}
 
 
 def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
-    """Write the site into a folder, each file whole or not at all; pages of an earlier export that are no longer made
-    are removed. Returns the files."""
+    """Write the site into a folder, each file whole or not at all.
+
+    Pages of an earlier export that are no longer made are removed.
+
+    Args:
+        engine: The board's database.
+        out: The folder; it is made where there is none.
+        synthetic: Whether to export the runs on the embedded sample, or those on real data.
+
+    Returns:
+        The files.
+    """
     mirror = sources.EMBEDDED if synthetic else None
     state = SharedState(engine, mirror, Settings(), Board(engine), Checkers(mirror, 0, 1), RateLimit(1), RateLimit(1))
     view = state.board.ranking(synthetic=synthetic)
@@ -63,6 +73,8 @@ def write(engine: Engine, out: Path, *, synthetic: bool) -> list[Path]:
 
 
 def site_of(language: str, *, synthetic: bool) -> Site:
+    """The exported site in a language: addresses are relative file names."""
+
     def address(other: str, name: str, query: Mapping[str, Any]) -> str:
         return ("" if other == language else f"../{other}/") + file_name(name, query)
 

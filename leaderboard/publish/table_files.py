@@ -32,7 +32,16 @@ ABOUT = (
 
 
 def write(board: Board, out: Path, *, synthetic: bool) -> list[Path]:
-    """Write all formats into a folder, each file whole or not at all; returns the files."""
+    """Write the board in all formats into a folder, each file whole or not at all.
+
+    Args:
+        board: Its rankings.
+        out: The folder; it is made where there is none.
+        synthetic: Whether to write the runs on the embedded sample, or those on real data.
+
+    Returns:
+        The files.
+    """
     views = [board.ranking(part, synthetic=synthetic) for part in PARTS]
     first = [SYNTHETIC_NOTE] if synthetic else []
     found = [*(family_table(view) for view in views), task_table(views[0]), reference_table(reference.load())]

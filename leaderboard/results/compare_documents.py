@@ -33,10 +33,20 @@ CLOSED_STEP = 10
 
 @dataclass
 class DocumentDifference:
-    """document: upstream's id, or a number of this list. *_score: points, None where nothing is to be found and nothing
-    was. *_right: mentions or relations that match the gold ones; *_wrong: superfluous ones and missed ones; None where
-    the score is no F1, or the data are closed. share: points that the document contributes to the difference of the
-    scores (it would be smaller by so much without it), None for closed data."""
+    """One document on which two systems differ.
+
+    Attributes:
+        document: Upstream's id of the document, or its number in this list.
+        first_score: Points of the first system; None where there is nothing to find and it found nothing.
+        second_score: Points of the second system.
+        first_right: Mentions or relations of the first system that match gold ones; None where the score is no F1, or
+            the data are closed.
+        first_wrong: Its superfluous ones and the gold ones that it missed; None as for `first_right`.
+        second_right: The same of the second system.
+        second_wrong: The same of the second system.
+        share: Points that the document contributes to the difference of the two scores: without it, the difference
+            would be smaller by so much. None for closed data.
+    """
 
     document: str
     first_score: float | None
@@ -50,8 +60,20 @@ class DocumentDifference:
 
 @dataclass
 class DocumentsCompared:
-    """first_better, equal, second_better: numbers of documents; shown: "ids", "numbers" or "totals"; documents: largest
-    differences first, only those that differ."""
+    """Two systems compared on the documents of one task.
+
+    Attributes:
+        systems: Ids of the two submissions.
+        labels: Model and method of each.
+        task: Id of the task.
+        first: Score of the first system, in points.
+        second: Score of the second system, in points.
+        first_better: Number of documents on which the first system is better.
+        equal: Number of documents on which both have the same score.
+        second_better: Number of documents on which the second system is better.
+        shown: How documents are named: by "ids", by "numbers", or not at all ("totals").
+        documents: Those that differ, the largest differences first.
+    """
 
     systems: list[int]
     labels: list[str]
@@ -75,7 +97,21 @@ def differences(
     version: str = BENCHMARK_VERSION,
     most: int = MOST,
 ) -> DocumentsCompared:
-    """Two systems of the board on one task; an ItaMedError where one did not run it, or on other gold data."""
+    """Compare two systems of the board on one task, document by document.
+
+    Args:
+        connection: To the board's database.
+        ids: The two submissions.
+        task: Id of the task.
+        mirror: Where the gold data lie; they are read only for the ids of open documents.
+        synthetic: Whether these are runs on the embedded sample.
+        version: Of the benchmark.
+        most: Documents listed at most.
+
+    Raises:
+        ItaMedError: A submission is not on the board, did not run the task, or was scored on other gold data than the
+            other one.
+    """
     entry = catalogue.task(task)
     if len(ids) != 2 or ids[0] == ids[1]:
         raise ItaMedError("documents are compared for two different systems")
@@ -104,8 +140,19 @@ def open_data(task: catalogue.Task) -> bool:
 
 @lru_cache(maxsize=64)
 def document_ids(task: str, mirror: str | None, fingerprint: str, number: int) -> tuple[str, ...] | None:
-    """Names of the rows of a task's counts; None where the gold data at hand are not those of the counts. Of what is
-    loaded nothing else is kept."""
+    """Upstream's ids of a task's documents, in the order of the stored counts.
+
+    Nothing else of the gold data is kept.
+
+    Args:
+        task: Id of the task.
+        mirror: Where the gold data lie.
+        fingerprint: Of the gold data that the counts were made on.
+        number: Of documents in the counts.
+
+    Returns:
+        The ids, or None where the gold data at hand are not those of the counts.
+    """
     try:
         data = load(task, mirror)
     except ItaMedError:
@@ -117,7 +164,7 @@ def document_ids(task: str, mirror: str | None, fingerprint: str, number: int) -
 def _compared(
     parts: Array, out: DocumentsCompared, task: catalogue.Task, names: tuple[str, ...] | None, most: int
 ) -> DocumentsCompared:
-    """parts: (2 systems, documents, numerator and denominator)."""
+    """Fill in what may be shown of the documents; parts has shape (2 systems, documents, numerator and denominator)."""
     scores = 100 * ratio(parts)
     out.first, out.second = (round(float(x), 3) for x in 100 * np.nan_to_num(ratio(parts.sum(1)), nan=1.0))
     gaps = np.nan_to_num(scores[0], nan=100.0) - np.nan_to_num(scores[1], nan=100.0)
@@ -155,8 +202,16 @@ def _numbered(scores: Array, out: DocumentsCompared, most: int) -> DocumentsComp
 
 
 def shares(parts: Array) -> Array:
-    """What each document contributes to the first system's score minus the second's, in points: the difference, minus
-    the difference without the document. parts: (2, documents, 2)."""
+    """What each document contributes to the first system's score minus the second's.
+
+    That is the difference of the two scores, minus the same difference without the document.
+
+    Args:
+        parts: Shape (2 systems, documents, numerator and denominator).
+
+    Returns:
+        Points, shape (documents,).
+    """
     total = parts.sum(1, keepdims=True)
     whole = np.nan_to_num(ratio(total[:, 0]), nan=1.0)
     without = np.nan_to_num(ratio(total - parts), nan=1.0)

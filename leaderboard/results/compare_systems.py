@@ -24,8 +24,19 @@ MOST = 6
 
 @dataclass
 class TaskDifference:
-    """A system against the first one on one task, in points; outcome: "win", "tie" or "loss"; p: Holm over all cells
-    of the comparison; None where the task has one document."""
+    """A system against the first one on one task; scores and differences in points.
+
+    Attributes:
+        system: Id of the submission.
+        task: Id of the task.
+        score: Of this system.
+        first: Of the first system.
+        difference: `score` minus `first`.
+        outcome: "win", "tie" or "loss" of this system.
+        low: Lower end of the difference's 95 % interval; None where the task has one document.
+        high: Its upper end.
+        p_holm: p-value, corrected after Holm over all cells of the comparison.
+    """
 
     system: int
     task: str
@@ -40,7 +51,14 @@ class TaskDifference:
 
 @dataclass
 class SystemsCompared:
-    """systems: ids; pairs: by part, `first` and `second` being places in `systems`; tasks: each against the first."""
+    """Two to six systems compared.
+
+    Attributes:
+        systems: Ids of the submissions.
+        labels: Model and method of each.
+        pairs: Tests of every pair by part; `first` and `second` of a pair are places in `systems`.
+        tasks: Each other system against the first one, task by task.
+    """
 
     systems: list[int]
     labels: list[str]
@@ -51,7 +69,17 @@ class SystemsCompared:
 def report(
     connection: Connection, ids: list[int], *, synthetic: bool = False, version: str = BENCHMARK_VERSION
 ) -> RunReport:
-    """A report on systems of the board, the first being the baseline; `tasks.report.render` writes it in any format."""
+    """A report on systems of the board, as `ita-med report` makes it of runs; the first system is the baseline.
+
+    Args:
+        connection: To the board's database.
+        ids: Two to six different submissions.
+        synthetic: Whether they are runs on the embedded sample.
+        version: Of the benchmark.
+
+    Raises:
+        ItaMedError: A submission is not on the board, or two were scored on different gold data.
+    """
     if not 2 <= len(ids) <= MOST or len(set(ids)) != len(ids):
         raise ItaMedError(f"compare 2 to {MOST} different systems")
     found = {e.id: e for e in store.entries(connection, synthetic=synthetic, version=version)}
@@ -84,7 +112,10 @@ def _table(connection: Connection, task: str, entries: list[Entry], ran: list[En
 def compare(
     connection: Connection, ids: list[int], *, synthetic: bool, version: str = BENCHMARK_VERSION
 ) -> SystemsCompared:
-    """Differences with intervals and tests, wins, ties and losses; Holm over the pairs in view."""
+    """Differences with intervals and tests, wins, ties and losses; p-values are corrected over the pairs given.
+
+    Args and errors are those of `report`.
+    """
     found = report(connection, ids, synthetic=synthetic, version=version)
     assert found.comparison is not None
     labels = [row.label for row in found.rows]

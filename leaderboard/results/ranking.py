@@ -41,11 +41,20 @@ MOST_VIEWS = 24
 
 @dataclass
 class BoardRow:
-    """A system on the board; scores and intervals (95 %) in points, None where there are none.
+    """A system on the board. Scores and 95 % intervals are in points; None stands where there are none.
 
-    kind: one of `KINDS`; group: dense number of the tie group, anchor: whether it is the group's first;
-    rank: best and worst rank over the resamples; coverage: tasks of this part that were run;
-    parse_failure: mean share of answers that could not be read.
+    Attributes:
+        kind: One of `KINDS`.
+        parameters: Of the whole model, in millions, as declared; 0 if not stated.
+        trained_on: Ids of the tasks that the system declares to be trained on.
+        coverage: Number of tasks of this part that were run.
+        parse_failure: Mean share of answers that could not be read, from 0 to 1.
+        tasks: Score by task id.
+        families: Mean score by family.
+        avg: Mean of the families, only for rows that have all tasks of the part.
+        group: Number of the tie group, from 1 without gaps, only for ranked rows.
+        anchor: Whether the row is the first of its tie group.
+        rank: Best and worst rank of the system over the bootstrap resamples.
     """
 
     id: int
@@ -77,8 +86,19 @@ class BoardRow:
 
 @dataclass
 class Ranking:
-    """One view of the board. tasks: those of the part; data: fingerprint of the gold data by task, floors: random's
-    score by task; rows: ranked ones in order, then partial ones, floors, and rows of other gold data."""
+    """One view of the board.
+
+    Attributes:
+        version: Of the benchmark.
+        synthetic: Whether the rows are runs on the embedded sample.
+        part: "all", "id" or "ood".
+        scale: "raw" or "normalised".
+        stamp: Names the state of the database that the view was made from.
+        tasks: Ids of the tasks of the part.
+        data: Fingerprint of the gold data by task.
+        floors: Score of the floor "random" by task, from 0 to 1.
+        rows: Ranked rows in order, then partial ones, floors, and rows that were scored on other gold data.
+    """
 
     version: str
     synthetic: bool
@@ -92,34 +112,66 @@ class Ranking:
 
 
 def headline(task: str, counts: Array) -> Array:
-    """Numerator and denominator (…, 2) of the score of a task, from stored counts (…, columns); needs no gold data."""
+    """The score of a task as a fraction, from its stored counts alone: no gold data are needed.
+
+    Args:
+        task: Id of the task.
+        counts: Shape (…, columns), as `store.counts` gives them.
+
+    Returns:
+        Numerator and denominator, shape (…, 2).
+    """
     entry = catalogue.task(task)
     family = family_of(entry)
     return family.headline(family.setting(entry, []), counts)
 
 
 def table(task: str, fingerprint: str, counts: Sequence[Array]) -> comparison.TaskCounts:
-    """Counts of several systems on one task. Tasks over the same files and as many documents share the documents."""
+    """The counts of several systems on one task, as the statistics take them.
+
+    Documents are named by their place in the gold data, so tasks over the same files and as many documents are
+    resampled together.
+
+    Args:
+        task: Id of the task.
+        fingerprint: Of the gold data that all these systems were scored on.
+        counts: One array of shape (documents, columns) for each system.
+    """
     stacked = np.stack([headline(task, one) for one in counts])
     name = f"{catalogue.task(task).dataset}/{fingerprint}/{stacked.shape[1]}"
     return comparison.TaskCounts(task, tuple(f"{name}/{n}" for n in range(stacked.shape[1])), stacked)
 
 
 def fingerprint(entry: Entry, task: str) -> str:
+    """The fingerprint of the gold data that a submission was scored on, without the kind of the data."""
     return entry.data[task].partition(":")[2]
 
 
 def normalise(score: Array | float, floor: float) -> Array | float:
-    """(score − floor) / (1 − floor), of scores from 0 to 1; below the floor it is negative."""
+    """A score on the scale where the floor is 0 and a perfect score is 1: (score − floor) / (1 − floor).
+
+    Args:
+        score: From 0 to 1; below the floor the result is negative.
+        floor: From 0 to 1, but not 1.
+    """
     return (score - floor) / (1 - floor)
 
 
 def tie_groups(scores: Array, resampled: Array, alpha: float = ALPHA) -> tuple[list[int], list[int]]:
-    """Order of the systems (best first; equal scores in the order given) and the group of each in that order, from 1.
+    """Systems in order, best first, and their tie groups.
 
-    The best system without a group is the anchor of the next one. A system joins while the paired bootstrap does not
-    separate it from the anchor; the first that is separated is the next anchor. So groups are contiguous, and no
-    system is tied with one that is clearly better than the anchor of its group. resampled: (resamples, systems).
+    The best system without a group is the anchor of the next group. A system joins the group while the paired
+    bootstrap does not separate it from the anchor; the first that is separated is the next anchor. So groups are
+    contiguous, and the anchor of a group is never clearly better than a member of it.
+
+    Args:
+        scores: Shape (systems,).
+        resampled: Shape (resamples, systems), the same resamples for all.
+        alpha: A p-value below this separates two systems.
+
+    Returns:
+        The places of the systems in order (equal scores in the order given), and the group of each in that order,
+        counted from 1.
     """
     order = sorted(range(len(scores)), key=lambda n: (-round(float(scores[n]), 12), n))
     groups: list[int] = []
@@ -254,7 +306,11 @@ class Board:
 
 
 def common_data(entries: list[Entry]) -> dict[str, str]:
-    """The gold data of each task that most rows were scored on, of equals the newest; other rows are not compared."""
+    """The fingerprint of the gold data that most submissions of a task were scored on, by task.
+
+    Where two are equally frequent, the one of the newest submission counts. Submissions that were scored on other data
+    are shown apart and never compared with these.
+    """
     found = {}
     for task in catalogue.tasks(ready=True):
         prints = [fingerprint(e, task.id) for e in entries if task.id in e.scores]
@@ -275,7 +331,13 @@ def _floors(entries: list[Entry]) -> dict[str, float]:
 
 @dataclass
 class _RowMaker:
-    """tasks: of the part; floors: empty for raw scores; resampled: (system, task) -> scores."""
+    """Makes the rows of one view.
+
+    Attributes:
+        tasks: Ids of the tasks of the part.
+        floors: Score of the random floor by task; empty for raw scores.
+        resampled: Resampled scores, shape (resamples,), by submission id and task.
+    """
 
     tasks: list[str]
     floors: Mapping[str, float]

@@ -22,7 +22,13 @@ MAX_LINE_BYTES = 2**20
 
 @dataclass
 class Checked:
-    """problems: one line each, at most `MAX_PROBLEMS`; scores: of each task, only where there is no problem."""
+    """What the checker found.
+
+    Attributes:
+        submission: What was read; None where it could not be.
+        scores: Of each task, only where there is no problem.
+        problems: One line each, at most `MAX_PROBLEMS`.
+    """
 
     submission: Submission | None = None
     scores: list[Scores] = field(default_factory=list)
@@ -30,17 +36,23 @@ class Checked:
 
     @property
     def accepted(self) -> bool:
+        """Whether the submission may be kept."""
         return not self.problems and self.submission is not None
 
 
 @lru_cache(maxsize=32)
 def gold(task: str, mirror: str | None) -> TaskData:
-    """A task with its gold answers; they never leave the process."""
+    """A task with its gold answers, kept in memory; they never leave the process."""
     return load(task, mirror)
 
 
 def check(files: dict[str, bytes], mirror: str | None = None) -> Checked:
-    """Check and score the files of a submission, as `submission.read_folder` or `read_zip` give them."""
+    """Check and score a submission.
+
+    Args:
+        files: As `submission.read_folder` or `read_zip` give them.
+        mirror: Where the gold data lie; None for the cache.
+    """
     try:
         submission = parse(files)
     except ItaMedError as error:
@@ -64,7 +76,11 @@ def check(files: dict[str, bytes], mirror: str | None = None) -> Checked:
 
 
 def _stated_data(submission: Submission, data: TaskData) -> list[str]:
-    """A run on the synthetic sample must never stand among runs on real data."""
+    """A problem where the run says that it was on other data than the board scores on.
+
+    A run on the synthetic sample must never stand among runs on real data, nor one on other files among these. A run
+    that does not say on which data it was, as those of lm-eval, is scored as it is.
+    """
     stated = submission.manifest.get("data")
     if not isinstance(stated, dict) or not isinstance(stated.get(data.task.id), str):
         return []

@@ -19,14 +19,25 @@ SECONDS = 300
 
 @dataclass
 class BoardReply:
-    """message: for the submitter; problems: why the board did not accept the run."""
+    """What a board answers: a message for the submitter, or the problems for which it did not accept the run."""
 
     message: str = ""
     problems: list[str] = field(default_factory=list)
 
 
 def send(run: Path, to: str, token: str, *, dry_run: bool = False, provenance: str = "re-scored") -> BoardReply:
-    """Zip the files of a run and post them. The token goes to that address only, never along a redirect."""
+    """Zip the files of a run and post them to a board. The token is never sent along a redirect.
+
+    Args:
+        run: The folder of a run, or its zip.
+        to: The board's address.
+        token: Of the submitter.
+        dry_run: Only let the board check the run.
+        provenance: "reproduced" or "floor" may be stated by maintainers.
+
+    Raises:
+        ItaMedError: The address is not safe or not a board's, the token is missing or wrong, or the run is too large.
+    """
     address = urlsplit(to)
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in LOOPBACK):
         raise ItaMedError(f"{to}: a board is at an https:// address; the token would be readable on the way")
@@ -46,6 +57,7 @@ def send(run: Path, to: str, token: str, *, dry_run: bool = False, provenance: s
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
+    """Files by path as one zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, content in files.items():

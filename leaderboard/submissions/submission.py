@@ -41,9 +41,20 @@ RESULTS = re.compile(r"results_\d{4}-\d{2}-\d{2}T[\d.:-]+\.json")
 
 @dataclass
 class Claim:
-    """What the submitter says of a run; shown on the board as declared, and part of what makes a submission unique.
+    """What the submitter says of a run; the board shows it as declared and does not check it.
 
-    parameters: of the whole model, in millions, 0 if not stated; trained_on: task ids whose train split was used.
+    Attributes:
+        model: Name of the model, as on the Hub.
+        method: As "zero-shot" or "4-shot + CD".
+        revision: Commit of the model.
+        adapter: Name and commit of an adapter, "" for none.
+        licence: Of the model.
+        open_weights: Whether anybody can get the weights.
+        model_type: One of `MODEL_TYPES`.
+        parameters: Of the whole model, in millions; 0 if not stated.
+        trained_on: Ids of the tasks whose train split was used.
+        seconds: Wall-clock time of the run; 0 if not stated.
+        tokens_per_second: Generated tokens; 0 if not stated.
     """
 
     model: str
@@ -61,7 +72,13 @@ class Claim:
 
 @dataclass
 class Submission:
-    """claim: what is said of the run; manifest: as uploaded; predictions: task -> JSON Lines, newest file of a task."""
+    """A submission as it was uploaded; nothing in it has been checked against the gold data.
+
+    Attributes:
+        claim: What is said of the run.
+        manifest: The manifest as uploaded.
+        predictions: JSON Lines by task; where a task has several files, the newest.
+    """
 
     claim: Claim
     manifest: dict[str, Any]
@@ -69,6 +86,7 @@ class Submission:
 
     @property
     def predictions_sha256(self) -> str:
+        """SHA-256 over the predictions of all tasks."""
         digest = hashlib.sha256()
         for task, content in sorted(self.predictions.items()):
             digest.update(f"{task} {hashlib.sha256(content).hexdigest()}\n".encode())
@@ -86,7 +104,11 @@ class Submission:
 
 
 def read_folder(path: Path) -> dict[str, bytes]:
-    """The files of a folder or a zip, by their path inside it; an ItaMedError says which limit is broken."""
+    """The files of a folder or a zip, by their path inside it.
+
+    Raises:
+        ItaMedError: There is no such folder or zip, or a limit is broken; the message says which.
+    """
     if path.is_dir():
         return _limited((p.relative_to(path).as_posix(), p.stat().st_size, p.read_bytes) for p in _plain_files(path))
     if not path.is_file():
@@ -97,13 +119,19 @@ def read_folder(path: Path) -> dict[str, bytes]:
 
 
 def _plain_files(folder: Path) -> list[Path]:
-    """Files below a folder; hidden ones and links are nobody's submission."""
+    """All files below a folder, but for hidden ones and links, which belong to no submission."""
     found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
     return [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
 
 
 def read_zip(content: bytes) -> dict[str, bytes]:
-    """The files of a zip, without its single top folder; sizes are checked before and while anything is unpacked."""
+    """The files of a zip by their path, without the single top folder that a zip may have.
+
+    Sizes are checked before anything is unpacked, and again while it is; nothing is written to disk.
+
+    Raises:
+        ItaMedError: It is no zip, holds a path that leads out of it, or breaks a limit.
+    """
     if len(content) > MAX_UPLOAD_BYTES:
         raise ItaMedError(f"the upload has {len(content):,} bytes, more than {MAX_UPLOAD_BYTES:,}")
     if content.count(b"PK\x01\x02") > MAX_ENTRIES:  # before Python makes an object of each
@@ -160,7 +188,11 @@ def _limited(found: Iterator[tuple[str, int, Any]]) -> dict[str, bytes]:
 
 
 def parse(files: dict[str, bytes]) -> Submission:
-    """The submission that the files make up; an ItaMedError names what is missing or malformed."""
+    """Read the files of a submission.
+
+    Raises:
+        ItaMedError: Something is missing or malformed; the message names it.
+    """
     predictions = _predictions(files)
     if "manifest.json" in files:
         manifest = _json_object("manifest.json", files["manifest.json"])

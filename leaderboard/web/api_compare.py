@@ -43,7 +43,7 @@ def comparison(
 
 
 def costly(request: Request, state: SharedState, make: Callable[[], Any], *key: str) -> Response:
-    """A cached answer; making it counts against the address."""
+    """The answer of a comparison, from the cache where it is there; making it counts against the reader's address."""
     full = (state.board.stamp(), *key)
     if not state.cache.known(*full):
         spend(state, request)

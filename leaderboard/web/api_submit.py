@@ -78,6 +78,7 @@ JOB = {"requestBody": {"required": True, "content": {"application/json": {"schem
 
 
 def repeated(model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` entry of a route that answers 200 instead of 201 when the same was sent before."""
     return {200: {"model": model, "description": description}}
 
 
@@ -147,7 +148,7 @@ async def dry_run(request: Request, state: CurrentState, user: SignedIn) -> Resp
 
 
 async def _checked(request: Request, state: SharedState) -> Checked:
-    """Read and check the upload; a problem of any kind ends here, before quota or database are touched."""
+    """Read and check the upload; whatever is wrong with it is raised as a `Problem`, before quota and database."""
     try:
         async with asyncio.timeout(state.settings.upload_seconds):
             content = await uploads.read_upload(request, state.settings.upload_bytes)
@@ -167,6 +168,7 @@ async def _checked(request: Request, state: SharedState) -> Checked:
 
 
 def scores_of(checked: Checked) -> dict[str, float]:
+    """The score of each task in points."""
     return {scores.task: round(100 * scores.metrics["score"], 3) for scores in checked.scores}
 
 
@@ -224,4 +226,5 @@ def _or_422(run: Callable[[], tuple[int, bool]]) -> Callable[[], tuple[int, bool
 
 
 def too_slow() -> Problem:
+    """A 408: the body did not arrive in time."""
     return Problem("The body did not come in time", 408, headers={"connection": "close"})

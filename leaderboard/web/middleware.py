@@ -25,7 +25,7 @@ Message = MutableMapping[str, Any]
 
 
 class OutermostMiddleware:
-    """Outermost of the app: security headers on every answer, counters, and errors without a trace for the reader."""
+    """Puts security headers on every answer, counts requests, and hides the trace of an error from the reader."""
 
     def __init__(self, app: Any, counters: Counters) -> None:
         self.app = app

@@ -17,7 +17,7 @@ MAX_COUNTERS = 20_000
 
 @dataclass
 class RateLimit:
-    """A bucket of `per_minute` tokens for each name, filled steadily."""
+    """A token bucket for each name: it holds `per_minute` tokens and is refilled steadily at that rate."""
 
     per_minute: int
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
@@ -25,7 +25,15 @@ class RateLimit:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def wait(self, name: str, now: float | None = None) -> int:
-        """0, and one token is taken; or the seconds until there is one."""
+        """Take a token of a name.
+
+        Args:
+            name: Of a user or an address.
+            now: This moment in seconds, as `time.monotonic` counts them.
+
+        Returns:
+            0 where there was a token, else the seconds until there is one.
+        """
         moment = time.monotonic() if now is None else now
         key = hashlib.blake2b(name.encode("utf-8", "replace"), key=self._secret, digest_size=16).digest()
         with self._lock:
@@ -39,7 +47,7 @@ class RateLimit:
             return 0
 
     def _forget(self, moment: float) -> None:
-        """Drop the buckets that are full again; if none is, all."""
+        """Drop the buckets that are full again; where that frees nothing, drop all."""
         self._buckets = {key: b for key, b in self._buckets.items() if moment - b[1] < 60}
         if len(self._buckets) >= MAX_COUNTERS:
             self._buckets.clear()

@@ -10,12 +10,23 @@ from ita_med.leaderboard.submissions.submission import MAX_UPLOAD_BYTES
 
 @dataclass(frozen=True)
 class Settings:
-    """upload_seconds: for the whole body of a request; check_seconds: for checking it; check_processes: 0 checks
-    uploads inside the server's own process; quota: accepted submissions of a user per day (UTC); *_per_minute: requests
-    that cost work (all POSTs, and comparisons that are not cached); queue: jobs that a submitter may have waiting;
-    patience: seconds that a reader waits for a ranking that is being computed anew before getting the last one;
-    pace: seconds between two states of the ranking that readers are shown; sign_in: None where only maintainers give
-    tokens."""
+    """How a board is set up.
+
+    Attributes:
+        upload_bytes: Of one upload at most.
+        upload_seconds: For the whole body of a request to arrive.
+        check_seconds: For checking an upload.
+        check_processes: Processes that check uploads; 0 checks them inside the server's own process.
+        quota: Accepted submissions of a user per day (UTC).
+        user_per_minute: Requests of a user that cost work: all POSTs, and comparisons that are not cached.
+        address_per_minute: The same of one address.
+        queue: Jobs that a submitter may have waiting.
+        patience: Seconds that a reader waits for a ranking that is being computed anew, before getting the last one.
+        pace: Seconds between two states of the ranking that readers are shown.
+        contact: How to reach the maintainers, shown on the page About.
+        shell: Whether Gradio frames the pages.
+        sign_in: With whom people may sign in; None where only maintainers give tokens.
+    """
 
     upload_bytes: int = MAX_UPLOAD_BYTES
     upload_seconds: float = 300.0

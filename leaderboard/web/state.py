@@ -22,7 +22,7 @@ from ita_med.leaderboard.web.uploads import Checkers
 class SharedState:
     """What the routes of one server share, as `app.state.shared`.
 
-    Args:
+    Attributes:
         engine: The board's database.
         mirror: Where the gold data lie; `sources.EMBEDDED` for the sample, None for the cache.
         settings: How this board is set up.
@@ -63,6 +63,6 @@ CurrentState = Annotated[SharedState, Depends(state_of)]
 
 
 def spend(state: SharedState, request: Request) -> None:
-    """Count a request that costs work against its address."""
+    """Count a request that costs work against its address; a `Problem` 429 where the address has sent too many."""
     if wait := state.addresses.wait(request.client.host if request.client else ""):
         raise too_many("Too many requests from this address", wait)

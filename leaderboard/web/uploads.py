@@ -47,7 +47,7 @@ class Busy(Exception):
 
 
 async def limited(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    """The body, chunk by chunk; stated and real sizes are held against the limit."""
+    """The body of a request, chunk by chunk; `TooLarge` where its stated or its real size is beyond the limit."""
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > most:
         raise TooLarge
@@ -60,11 +60,17 @@ async def limited(request: Request, most: int) -> AsyncGenerator[bytes, None]:
 
 
 async def read_body(request: Request, most: int) -> bytes:
+    """The whole body of a request, at most so many bytes; else `TooLarge`."""
     return b"".join([chunk async for chunk in limited(request, most)])
 
 
 async def read_upload(request: Request, most: int) -> bytes:
-    """The zip, sent as the body or as the field "file" of a form; a form with loose files is made into a zip."""
+    """The zip of an upload, sent as the body or as the field "file" of a form; loose files are made into a zip.
+
+    Raises:
+        TooLarge: It has more bytes than `most`.
+        WrongType: It is neither a zip nor such a form.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ZIP_TYPES:
         return await read_body(request, most)
@@ -91,7 +97,7 @@ async def read_upload(request: Request, most: int) -> bytes:
 
 
 def packed(files: list[tuple[str, bytes]]) -> bytes:
-    """Loose files as a zip, which is checked like any other; predictions without their folder are put into it."""
+    """Loose files as a zip, which is checked like any other; prediction files are put into the folder predictions/."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as opened:
         warnings.simplefilter("ignore")  # a name that comes twice is a problem that the checker tells
@@ -102,6 +108,7 @@ def packed(files: list[tuple[str, bytes]]) -> bytes:
 
 
 def check_zip(upload: bytes, mirror: str | None) -> Checked:
+    """Check and score an uploaded zip."""
     try:
         return check(read_zip(upload), mirror)
     except ItaMedError as error:
@@ -202,7 +209,21 @@ class QuotaReached(Exception):
 def keep(
     connection: Connection, user: User, checked: Checked, quota: int, provenance: str = "re-scored"
 ) -> tuple[int, bool]:
-    """(id, whether it is new) of a checked submission; a duplicate needs no quota. Within `store.writing`."""
+    """Keep a checked submission; a duplicate needs no quota.
+
+    Args:
+        connection: Of a `store.writing` transaction.
+        user: The submitter.
+        checked: An accepted submission.
+        quota: Accepted submissions of a user per day; maintainers have none.
+        provenance: "re-scored", "reproduced" or "floor".
+
+    Returns:
+        The id of the submission and whether it is new; for a duplicate, the id of the first one and False.
+
+    Raises:
+        QuotaReached: The user has no submission left today.
+    """
     assert checked.submission is not None
     known = connection.scalar(select(tables.submissions.c.id).where(tables.submissions.c.key == checked.submission.key))
     if known is not None:

@@ -26,8 +26,17 @@ MAX_SHOWN = 300
 
 @dataclass
 class System:
-    """One row with everything about it. manifest: what is needed to repeat the run, as stated by the submitter;
-    history: submissions of the same model by the same user, oldest first."""
+    """One row with everything about it.
+
+    Attributes:
+        row: The row of the board.
+        errors: Standard error of the score by task, from 0 to 1.
+        metrics: All metrics by task, from 0 to 1.
+        data: Provenance of the gold data by task.
+        predictions_sha256: Of all predictions.
+        manifest: What is needed to repeat the run, as stated by the submitter.
+        history: Ids of the submissions of the same model by the same user, oldest first.
+    """
 
     row: BoardRow
     errors: dict[str, float]
@@ -41,6 +50,15 @@ class System:
 def ranking_of(
     state: SharedState, part: str = "all", scale: str = "raw", version: str = BENCHMARK_VERSION, *, fresh: bool = False
 ) -> Ranking:
+    """One view of the board; a 409 where there is no random floor to normalise against.
+
+    Args:
+        state: Of the server.
+        part: "all", "id" or "ood".
+        scale: "raw" or "normalised".
+        version: Of the benchmark.
+        fresh: Wait for the newest state of the database, however long that takes.
+    """
     try:
         return state.board.ranking(part, scale, synthetic=state.synthetic, version=version, fresh=fresh)
     except ItaMedError as error:
@@ -48,7 +66,7 @@ def ranking_of(
 
 
 def system_of(state: SharedState, found: Ranking, number: int) -> System:
-    """A row of a ranking with what the store knows of it; a Problem where it is not there."""
+    """A row of a ranking with everything that the database has about it; a 404 where there is none."""
     row = next((row for row in found.rows if row.id == number), None)
     if row is None:
         raise Problem("No such system", 404)
@@ -64,7 +82,7 @@ def system_of(state: SharedState, found: Ranking, number: int) -> System:
 
 
 def shown(value: Any, depth: int = 3) -> Any:
-    """A value of a manifest cut to what a reader needs: short texts, few levels, few entries."""
+    """A value of a manifest, cut to what a reader needs: short texts, few levels, few entries."""
     match value:
         case str():
             return short_line(value, MAX_SHOWN)
@@ -78,6 +96,7 @@ def shown(value: Any, depth: int = 3) -> Any:
 
 
 def compared(state: SharedState, systems: str, version: str = BENCHMARK_VERSION) -> SystemsCompared:
+    """Two to six systems, as "3,7,12", against each other; a 409 where they cannot be compared."""
     ids = [int(n) for n in systems.split(",")]
     try:
         with state.engine.begin() as connection:
@@ -87,6 +106,7 @@ def compared(state: SharedState, systems: str, version: str = BENCHMARK_VERSION)
 
 
 def documents_of(state: SharedState, systems: str, task: str, version: str = BENCHMARK_VERSION) -> DocumentsCompared:
+    """Two systems, as "3,7", on the documents of a task; a 409 where they cannot be compared."""
     ids = [int(n) for n in systems.split(",")]
     try:
         with state.engine.begin() as connection:
