@@ -139,7 +139,7 @@ from ita_med.leaderboard import store
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.limits import Settings
 make_app(store.connect("sqlite://"), "embedded", Settings(check_processes=0))
-print([name for name in sys.modules if name.split(".")[0] in ("joserfc", "cryptography", "httpx")
+print([name for name in sys.modules if name.split(".")[0] in ("authlib", "joserfc", "cryptography", "httpx2")
        or name in ("ita_med.leaderboard.login", "ita_med.leaderboard.identities", "ita_med.leaderboard.asking")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
