@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
+import os
 import re
 import signal
 import subprocess
@@ -528,6 +530,44 @@ def test_a_check_that_takes_too_long_is_killed(files: Files) -> None:
     assert checkers.run(zipped(files)).accepted
     assert checkers.run(b"x").problems
     checkers.close()
+
+
+@pytest.mark.slow
+def test_a_checker_that_dies_or_stands_still_costs_one_upload(files: Files) -> None:
+    """Whatever it was doing: waiting, or reading its upload, which is more than fits into a pipe."""
+    checkers = uploads.Checkers("embedded", 1, 60)
+    checkers.warm()
+
+    def pid() -> int:
+        (checker,) = multiprocessing.active_children()
+        assert checker.pid is not None
+        return checker.pid
+
+    assert checkers.run(zipped(files)).accepted
+    os.kill(pid(), signal.SIGKILL)
+    multiprocessing.active_children()[0].join()
+    assert "could not be checked" in checkers.run(zipped(files)).problems[0]
+    assert checkers.run(zipped(files)).accepted
+    os.kill(pid(), signal.SIGSTOP)
+    checkers.seconds = 0.5
+    assert "longer than" in checkers.run(b"x" * 2_000_000).problems[0]
+    checkers.seconds = 60
+    assert checkers.run(zipped(files)).accepted
+    checkers.close()
+    assert not multiprocessing.active_children()
+
+
+def test_checkers_end_with_a_server_that_is_killed() -> None:
+    code = """
+import os, signal
+from ita_med.leaderboard.uploads import Checkers
+checkers = Checkers("embedded", 1, 60)
+print(checkers.run(b"x").problems, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    # the checker has inherited the output: it is read to its end once both are gone
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "no readable zip file" in done.stdout) == (-signal.SIGKILL, True), done.stderr
 
 
 # --- a real server
