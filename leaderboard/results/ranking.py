@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.leaderboard.database import store
 from ita_med.leaderboard.database.store import Entry
+from ita_med.leaderboard.results.single_flight import SingleFlight
 from ita_med.tasks.families.registry import family_of
 from ita_med.tasks.report.rows import COLUMNS, PARTS, families_of, in_part, means
 from ita_med.tasks.scoring import comparison, statistics
@@ -207,11 +207,10 @@ class Board:
         self.pace = pace
         self._since = -math.inf
         self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, "ranking")
+        self._flights = SingleFlight("ranking")
         self._resampled: dict[tuple[int, str], Array] = {}
         self._shown = Shown()
         self._asked: set[View] = set()
-        self._running: Future[None] | None = None
 
     def stamp(self) -> str:
         """Names the state that readers see; what is made from it may be kept by this name."""
@@ -232,7 +231,7 @@ class Board:
             if len(self._asked) < MOST_VIEWS:
                 self._asked.add(view)
         shown = self._newest(fresh)
-        return shown.views.get(view) or self._worker.submit(self._add, view, shown).result()
+        return shown.views.get(view) or self._flights.within(None, (shown.stamp, view), lambda: self._add(view, shown))
 
     def _newest(self, fresh: bool = False) -> Shown:
         """The newest state, or the last one where that is young or the newest takes longer than readers wait."""
@@ -244,12 +243,8 @@ class Board:
         for _ in range(2):  # what is being computed may have begun before the change, what comes next has not
             if self._shown.stamp == stamp:
                 break
-            with self._lock:
-                if self._running is None or self._running.done():
-                    self._running = self._worker.submit(self._update)
-                running = self._running
             try:
-                running.result(until and max(0.0, until - time.monotonic()))
+                self._flights.within(until and max(0.0, until - time.monotonic()), "newest", self._update)
             except TimeoutError:
                 break
         return self._shown
@@ -276,7 +271,7 @@ class Board:
         return shown.views[view]
 
     def close(self) -> None:
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._flights.close()
 
     def _compute(self, stamp: str, part: str, scale: str, synthetic: bool, version: str) -> Ranking:
         with self.engine.begin() as connection:

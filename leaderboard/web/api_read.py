@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from sqlalchemy import func, select
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -61,10 +63,13 @@ def metrics(state: CurrentState) -> Response:
         on_board = select(func.count()).select_from(tables.submissions).where(tables.submissions.c.withdrawn.is_(None))
         submissions = connection.execute(on_board).scalar_one()
         by_state = connection.execute(select(tables.jobs.c.state, func.count()).group_by(tables.jobs.c.state)).all()
-    lines = ["# TYPE itamed_submissions gauge", f"itamed_submissions {submissions}", "# TYPE itamed_jobs gauge"]
-    lines += [f'itamed_jobs{{state="{name}"}} {n}' for name, n in sorted(map(tuple, by_state))]
-    text = "\n".join([*lines, *state.counters.lines()]) + "\n"
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4", headers={"cache-control": "no-store"})
+    now = CollectorRegistry()
+    Gauge("itamed_submissions", "Submissions on the board.", registry=now).set(submissions)
+    jobs = Gauge("itamed_jobs", "Jobs in the queue.", ["state"], registry=now)
+    for name, number in by_state:
+        jobs.labels(name).set(number)
+    text = generate_latest(now) + generate_latest(state.counters.registry)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"cache-control": "no-store"})
 
 
 @router.get("/api/v1/ranking", response_model=Ranking, responses=problems(409, 422))

@@ -9,14 +9,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+
+from ita_med.leaderboard.results.single_flight import SingleFlight
 
 MOST_CACHED_BYTES = 64 * 2**20
 YOUNG_SECONDS = 60.0
@@ -39,9 +39,7 @@ class Cache:
     _kept: OrderedDict[Key, Answer] = field(default_factory=OrderedDict)
     _last: dict[Key, tuple[Key, float]] = field(default_factory=dict)
     """Question, the key without its state -> the key that was answered last, and when."""
-    _making: dict[Key, threading.Lock] = field(default_factory=dict)
-    _renewed: dict[Key, Future[Answer]] = field(default_factory=dict)
-    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "answers"), repr=False)
+    _flights: SingleFlight = field(default_factory=lambda: SingleFlight("answers"), repr=False)
     _size: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,7 +57,7 @@ class Cache:
         self, request: Request, make: Callable[[], bytes], media_type: str, headers: dict[str, str], *key: str
     ) -> Response:
         """The same for bytes of any type. 304 where the reader has them already."""
-        etag, packed = self._get(key) or self._last_or_new(key, make) or self._made(key, make)
+        etag, packed = self._get(key) or self._made_or_last(key, make)
         headers = {"cache-control": "no-cache"} | headers | {"etag": etag, "vary": "accept-encoding"}
         if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
             return Response(status_code=304, headers=headers)
@@ -68,7 +66,7 @@ class Cache:
         return Response(gzip.decompress(packed), headers=headers, media_type=media_type)
 
     def close(self) -> None:
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._flights.close()
 
     def _get(self, key: Key) -> Answer | None:
         with self._lock:
@@ -77,43 +75,24 @@ class Cache:
                 self._last[key[1:]] = key, time.monotonic()
             return self._kept.get(key)
 
-    def _last_or_new(self, key: Key, make: Callable[[], bytes]) -> Answer | None:
-        """The new answer if it is there in time, else the last one; None where that is too old, or there is none."""
-        if self.patience == math.inf:
-            return None
+    def _made_or_last(self, key: Key, make: Callable[[], bytes]) -> Answer:
+        """The new answer; the last one where that is young and the new one is not there in time."""
         with self._lock:
             before, when = self._last.get(key[1:], (key, -math.inf))
             last = self._kept.get(before)
-            if last is None or time.monotonic() - when > YOUNG_SECONDS:
-                return None
-            renewed = self._renewed.get(key)
-            if renewed is None:
-                renewed = self._renewed[key] = self._worker.submit(self._renew, key, make)
+        if last is None or self.patience == math.inf or time.monotonic() - when > YOUNG_SECONDS:
+            return self._flights.do(key, lambda: self._made(key, make))
         try:
-            return renewed.result(self.patience)
-        except FutureTimeout:
+            return self._flights.within(self.patience, key, lambda: self._made(key, make))
+        except TimeoutError:
             return last
 
-    def _renew(self, key: Key, make: Callable[[], bytes]) -> Answer:
-        try:
-            return self._made(key, make)
-        finally:
-            with self._lock:
-                self._renewed.pop(key, None)
-
     def _made(self, key: Key, make: Callable[[], bytes]) -> Answer:
-        with self._lock:
-            mine = self._making.setdefault(key, threading.Lock())
-        with mine:
-            if found := self._get(key):  # another reader's thread has made it
-                return found
-            try:
-                body = make()
-                made = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', gzip.compress(body, 6)
-                self._keep(key, made)
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
+        if found := self._get(key):  # made between the reader's look and the beginning of this flight
+            return found
+        body = make()
+        made = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"', gzip.compress(body, 6)
+        self._keep(key, made)
         return made
 
     def _keep(self, key: Key, made: Answer) -> None:

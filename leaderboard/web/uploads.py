@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
+import logging
 import os
 import queue
 import re
-import signal
 import threading
 import warnings
 import zipfile
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection as Pipe
-from typing import TYPE_CHECKING, Any
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
+from pebble import ProcessPool
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
@@ -30,6 +30,7 @@ from ita_med.leaderboard.submissions.submission import MAX_FILES, read_zip
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+log = logging.getLogger(__name__)
 PREDICTIONS = re.compile(r"ita_med_[a-z0-9_]+\.jsonl")
 ZIP_TYPES = ("application/zip", "application/octet-stream", "application/x-zip-compressed")
 
@@ -117,89 +118,82 @@ def check_zip(upload: bytes, mirror: str | None) -> Checked:
 
 @dataclass
 class Checkers:
-    """Processes that check uploads one at a time; one that takes longer than `seconds` is killed and replaced.
+    """Processes that check uploads one at a time; one that takes longer than `seconds`, from the moment it is given its
+    upload, is killed and replaced, and so is one that died.
 
     processes: 0 checks in the calling thread, without a time limit. They are started when first needed.
+
+    Each process is a pool of its own. The processes of one pool of pebble share a lock: where the kernel kills one that
+    is just reading its upload, the others wait for that lock for ever, and the pool never says so.
     """
 
     mirror: str | None
     processes: int
     seconds: float
-    _idle: queue.Queue[tuple[Any, Pipe]] = field(default_factory=queue.Queue, repr=False)
-    _all: set[Any] = field(default_factory=set, repr=False)
+    _idle: queue.Queue[ProcessPool] = field(default_factory=queue.Queue, repr=False)
+    _number: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def warm(self) -> None:
         """Start a process, so that the first upload need not wait for its imports and the gold data."""
         if self.processes:
             with self._lock:
-                self._idle.put(self._start())
+                self._number += 1
+            self._idle.put(self._start())
 
     def run(self, upload: bytes) -> Checked:
         """Check an upload; `Busy` where no process became idle in time."""
         if self.processes == 0:
             return check_zip(upload, self.mirror)
-        process, pipe = self._take()
+        pool = self._take()
         try:
-            pipe.send_bytes(upload)
-            if pipe.poll(self.seconds):
-                checked: Checked = pipe.recv()
-                self._idle.put((process, pipe))
-                return checked
+            checked: Checked = pool.schedule(check_zip, (upload, self.mirror)).result(self.seconds)
+        except TimeoutError:
             problem = f"checking the upload took longer than {self.seconds:.0f} seconds"
-        except (EOFError, OSError):
+        except Exception as error:  # of a process that died, or of the check itself
+            log.error("an upload could not be checked (%s)", type(error).__name__)
             problem = "the upload could not be checked: it needs too much memory or time"
-        self._end(process, pipe)
-        with self._lock:
-            self._idle.put(self._start())
+        else:
+            self._idle.put(pool)
+            return checked
+        _end(pool)
+        self._idle.put(self._start())
         return Checked(problems=[problem])
 
-    def _take(self) -> tuple[Any, Pipe]:
+    def _take(self) -> ProcessPool:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
             with self._lock:
-                if len(self._all) < self.processes:
+                if self._number < self.processes:
+                    self._number += 1
                     return self._start()
         try:
             return self._idle.get(timeout=self.seconds)
         except queue.Empty as error:
             raise Busy from error
 
-    def _start(self) -> tuple[Any, Pipe]:
-        spawning = multiprocessing.get_context("spawn")
-        ours, theirs = spawning.Pipe()
-        process = spawning.Process(target=_serve, args=(theirs, self.mirror), daemon=True)
-        process.start()
-        theirs.close()
-        self._all.add(process)
-        return process, ours
-
-    def _end(self, process: Any, pipe: Pipe) -> None:
-        pipe.close()
-        process.kill()
-        process.join()
-        with self._lock:
-            self._all.discard(process)
+    def _start(self) -> ProcessPool:
+        pool = ProcessPool(1, context=get_context("spawn"))
+        pool.schedule(_prepare, (self.mirror,))
+        return pool
 
     def close(self) -> None:
         while not self._idle.empty():
-            self._end(*self._idle.get_nowait())
+            _end(self._idle.get_nowait())
 
 
-def _serve(pipe: Pipe, mirror: str | None) -> None:
-    """The checking process: ends when the server's end of the pipe is gone. Readers go before it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
+
+
+def _prepare(mirror: str | None) -> None:
+    """In a checking process, before its first upload. Readers go before it."""
     os.nice(19)
     for task in catalogue.tasks(ready=True):
         with suppress(ItaMedError):  # a board may lack the data of a task
             gold(task.id, mirror)
-    while True:
-        try:
-            upload = pipe.recv_bytes()
-        except EOFError:
-            return
-        pipe.send(check_zip(upload, mirror))
 
 
 class QuotaReached(Exception):

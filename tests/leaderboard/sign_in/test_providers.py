@@ -140,7 +140,7 @@ from ita_med.leaderboard.database import store
 from ita_med.leaderboard.app import make_app
 from ita_med.leaderboard.web.settings import Settings
 make_app(store.connect("sqlite://"), "embedded", Settings(check_processes=0))
-print([name for name in sys.modules if name.split(".")[0] in ("joserfc", "cryptography", "httpx")
+print([name for name in sys.modules if name.split(".")[0] in ("authlib", "joserfc", "cryptography", "httpx2")
        or name.startswith("ita_med.leaderboard.sign_in.") and not name.endswith(".providers")
        or name in ("ita_med.leaderboard.database.identities", "ita_med.leaderboard.pages.sign_in_page")])
 """

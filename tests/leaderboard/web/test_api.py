@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
+import os
 import re
 import signal
 import subprocess
@@ -18,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, func, select
 
@@ -265,16 +268,34 @@ def test_floors_partial_and_reference_rows_stand_apart(shown: TestClient) -> Non
     assert shown.get("/api/v1/reference").json()["rows"][0]["model"] == "medgemma-27b"
 
 
+def measured(client: TestClient) -> dict[tuple[str, ...], float]:
+    """Name and label values -> value, as Prometheus' own parser reads them."""
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    return {(s.name, *(s.labels[name] for name in sorted(s.labels))): s.value for s in samples}
+
+
 def test_metrics_are_prometheus_text(shown: TestClient) -> None:
     shown.get("/api/v1/systems/4")
-    lines = shown.get("/metrics").text.splitlines()
-    line = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+')
-    assert all(line.fullmatch(one) for one in lines if not one.startswith("#"))
-    assert "itamed_submissions 9" in lines
-    times = [one for one in lines if 'itamed_request_seconds_bucket{route="/api/v1/systems/{id}"' in one]
-    assert [float(one.split()[1]) for one in times] == sorted(float(one.split()[1]) for one in times)
-    assert times[-1].split()[0].endswith('le="+Inf"}')
-    assert any('route="/api/v1/systems/{id}",status="200"' in one for one in lines)
+    found = measured(shown)
+    names = {key[0] for key in found}
+    times = {f"itamed_request_seconds_{part}" for part in ("bucket", "sum", "count")}
+    assert names == {"itamed_submissions", "itamed_requests_total"} | times, "nothing of the process, of no other app"
+    assert found["itamed_submissions",] == 9
+    assert found["itamed_requests_total", "GET", "/api/v1/systems/{id}", "200"] >= 1
+    buckets = [n for key, n in found.items() if key[::2] == ("itamed_request_seconds_bucket", "/api/v1/systems/{id}")]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == found["itamed_request_seconds_bucket", "+Inf", "/api/v1/systems/{id}"]
+
+
+def test_each_app_counts_its_own(engine: Engine, user: accounts.User) -> None:
+    one, two = client_of(engine), client_of(engine)
+    for _ in range(3):
+        one.get("/health")
+    assert measured(one)["itamed_requests_total", "GET", "/health", "200"] == 3
+    assert not [key for key in measured(two) if "/health" in key]
+    two.post("/api/v1/queue", json={"model": "org/name", "method": "4-shot"}, headers=token_of(engine, user))
+    assert measured(one)["itamed_jobs", "queued"] == measured(two)["itamed_jobs", "queued"] == 1, "of the database"
 
 
 def gold_texts() -> set[str]:
@@ -513,6 +534,44 @@ def test_a_check_that_takes_too_long_is_killed(files: Files) -> None:
     assert checkers.run(zipped(files)).accepted
     assert checkers.run(b"x").problems
     checkers.close()
+
+
+@pytest.mark.slow
+def test_a_checker_that_dies_or_stands_still_costs_one_upload(files: Files) -> None:
+    """Whatever it was doing: waiting, or reading its upload, which is more than fits into a pipe."""
+    checkers = uploads.Checkers("embedded", 1, 60)
+    checkers.warm()
+
+    def pid() -> int:
+        (checker,) = multiprocessing.active_children()
+        assert checker.pid is not None
+        return checker.pid
+
+    assert checkers.run(zipped(files)).accepted
+    os.kill(pid(), signal.SIGKILL)
+    multiprocessing.active_children()[0].join()
+    assert "could not be checked" in checkers.run(zipped(files)).problems[0]
+    assert checkers.run(zipped(files)).accepted
+    os.kill(pid(), signal.SIGSTOP)
+    checkers.seconds = 0.5
+    assert "longer than" in checkers.run(b"x" * 2_000_000).problems[0]
+    checkers.seconds = 60
+    assert checkers.run(zipped(files)).accepted
+    checkers.close()
+    assert not multiprocessing.active_children()
+
+
+def test_checkers_end_with_a_server_that_is_killed() -> None:
+    code = """
+import os, signal
+from ita_med.leaderboard.web.uploads import Checkers
+checkers = Checkers("embedded", 1, 60)
+print(checkers.run(b"x").problems, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    # the checker has inherited the output: it is read to its end once both are gone
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "no readable zip file" in done.stdout) == (-signal.SIGKILL, True), done.stderr
 
 
 # --- a real server
