@@ -11,7 +11,7 @@ import pytest
 
 from ita_med import catalogue, sources
 from ita_med.tasks.benchmark.task_data import load
-from ita_med.training.rows import rows
+from ita_med.training.data.prompt_rows import rows
 
 ENDS = {
     "qwen3": ("<|im_end|>", "<|endoftext|>", ["<|im_start|>", "<think>", "</think>"], "qwen3.jinja"),
@@ -119,7 +119,7 @@ def _word_piece() -> Any:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    from ita_med.training.scratch import SPECIAL
+    from ita_med.training.models.scratch import SPECIAL
 
     made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
@@ -143,7 +143,7 @@ def tiny_encoder(kind: str) -> tuple[Any, Any]:
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-    from ita_med.training import scratch
+    from ita_med.training.models import scratch
     from ita_med.training.recipe import Scratch
 
     sizes: dict[str, Any] = {

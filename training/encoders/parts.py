@@ -10,7 +10,7 @@ from ita_med.schema import FormExample, RelationExample, SpanExample
 from ita_med.tasks.benchmark.task_data import Answer, TaskData
 from ita_med.tasks.families.prompt_labels import RELATION_WORDS, SPAN_WORDS
 from ita_med.training.encoders import choice, forms, pairs, tagging
-from ita_med.training.encoders.rows import Loaded, Part
+from ita_med.training.encoders.heads import LoadedPart, Part
 from ita_med.training.recipe import Recipe
 
 
@@ -31,7 +31,7 @@ def of(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part]:
     return [part for part in made if part.rows]
 
 
-def answers(loaded: dict[str, Loaded], data: TaskData) -> dict[str, Answer]:
+def answers(loaded: dict[str, LoadedPart], data: TaskData) -> dict[str, Answer]:
     """An answer in canonical form to every example of `data.examples`, by its id. Gold answers are not looked at."""
     match data.task.family:
         case "re":
