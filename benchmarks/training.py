@@ -43,7 +43,7 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import recipe as recipes
 from ita_med.training.backend.devices import matrix_speed
 from ita_med.training.data import fine_tuning

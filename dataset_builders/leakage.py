@@ -17,7 +17,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +26,8 @@ from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.known_overlaps import KNOWN
 from ita_med.errors import SourceError
+from ita_med.numbers import NONE
+from ita_med.printing import markdown_table
 from ita_med.schema import ChoiceExample, Example, TextExample
 
 if TYPE_CHECKING:
@@ -330,7 +331,7 @@ def page(groups: list[Texts], overlaps: list[Overlap], absent: list[str], synthe
     """docs/leakage.md."""
     trains = list(dict.fromkeys(o.train for o in overlaps))
     evaluations = list(dict.fromkeys(o.evaluation for o in overlaps))
-    cells = {(o.train, o.evaluation): f"{o.affected:,} / {o.touched:,}" if o.touched else "–" for o in overlaps}
+    cells = {(o.train, o.evaluation): f"{o.affected:,} / {o.touched:,}" if o.touched else NONE for o in overlaps}
     matrix = [["", *trains], *([e, *(cells.get((t, e), "") for t in trains)] for e in evaluations)]
     compared = [["split", "views with these texts", "texts", "words", "left out"]]
     compared += [[g.name, ", ".join(g.views), f"{len(g):,}", f"{len(g.words):,}", str(g.left_out)] for g in groups]
@@ -348,15 +349,15 @@ def page(groups: list[Texts], overlaps: list[Overlap], absent: list[str], synthe
         "Evaluation split by training split: exact + near + contained / touched. A corpus (raw text) is also held",
         "against labelled training splits. An empty cell was not compared.",
         "",
-        *markdown(matrix),
+        *markdown_table(matrix),
         "",
         "## Pairs that share something",
         "",
-        *markdown(table(overlaps)),
+        *markdown_table(table(overlaps)),
         "",
         "## What was compared",
         "",
-        *markdown(compared),
+        *markdown_table(compared),
         "",
         f"Not measured, as their files were not there: {', '.join(absent) or 'none'}.",
         "",
@@ -366,16 +367,3 @@ def page(groups: list[Texts], overlaps: list[Overlap], absent: list[str], synthe
         "",
     ]
     return "\n".join(lines)
-
-
-def markdown(rows: list[list[str]]) -> list[str]:
-    """A Markdown table; the first row is its header."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
-
-
-def write(path: Path, text: str) -> None:
-    """Put the page in place whole."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ita_med.errors import ItaMedError
+from ita_med.numbers import NONE
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
@@ -136,7 +137,7 @@ def _print_result(manifest: dict[str, Any], out: Path) -> None:
     for name, counts in manifest["data"].items():
         left = sum(counts.get("leaking", {}).values()) + counts.get("too_long", 0)
         rows = counts.get("rows", counts.get("documents", 0))
-        table.append([name, f"{rows:,}", f"{counts['tokens']:,}" if "tokens" in counts else "–", f"{left:,}"])
+        table.append([name, f"{rows:,}", f"{counts['tokens']:,}" if "tokens" in counts else NONE, f"{left:,}"])
     loss = manifest["loss"]
     typer.echo("\n".join(aligned(table, left=1)))
     typer.echo(f"\nloss {loss['first']} → {loss['last']} in {manifest['steps']:,} steps, {manifest['tokens']:,} tokens")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ita_med import sources
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.report.rows import Row, fingerprint
+from ita_med.tasks.report.rows import RunRow, fingerprint
 from ita_med.version import BENCHMARK_VERSION
 
 
@@ -16,7 +16,7 @@ class NotTheSame(ItaMedError):
     """Two runs answered different documents."""
 
 
-def of(rows: Sequence[Row], task: str, mirror: str | None) -> TaskData:
+def of(rows: Sequence[RunRow], task: str, mirror: str | None) -> TaskData:
     """The task's data, if they are those that the runs were scored on; the first run of the task speaks for all.
 
     Raises:
@@ -33,7 +33,7 @@ def of(rows: Sequence[Row], task: str, mirror: str | None) -> TaskData:
     return data
 
 
-def answered(rows: Sequence[Row], data: TaskData, ids: Mapping[int, set[str]]) -> TaskData:
+def answered(rows: Sequence[RunRow], data: TaskData, ids: Mapping[int, set[str]]) -> TaskData:
     """The task as it is where all runs answered it whole; else with the documents that limited runs answered.
 
     Args:

@@ -104,7 +104,8 @@ def test_the_merged_model_answers_as_the_adapter_on_its_base(finished: tuple[rec
 
 
 def test_the_adapter_works_in_the_harness(finished: tuple[recipes.Recipe, Path, Any], tmp_path: Path) -> None:
-    from ita_med.tasks.evaluation.evaluate import Run, evaluate
+    from ita_med.tasks.evaluation.eval_run import Run
+    from ita_med.tasks.evaluation.evaluate import evaluate
 
     recipe, out, manifest = finished
     arguments = f"pretrained={recipe.model.place},peft={out},dtype=float32,max_length=1200"

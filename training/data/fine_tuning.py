@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training.backend.libraries import IGNORED
 from ita_med.training.data import examples
 from ita_med.training.data.prompt_rows import PromptRow, mixture, rows

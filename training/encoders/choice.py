@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ita_med.schema import LETTERS, ChoiceExample
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, infer_windows, pooled_scores
 from ita_med.training.encoders.text import Window, shortened, windows
 

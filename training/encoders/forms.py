@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, FormExample, Item
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 from ita_med.tasks.families.forms import LONGEST_VALUE
 from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, Scores, infer_windows, pooled_scores
 from ita_med.training.encoders.text import Place, Window, shortened, windows

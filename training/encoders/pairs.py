@@ -17,7 +17,8 @@ import numpy as np
 
 from ita_med.errors import ItaMedError
 from ita_med.schema import RelationExample, Span
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 from ita_med.training.encoders import tagging
 from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, infer_windows, pooled_scores
 from ita_med.training.encoders.text import windows

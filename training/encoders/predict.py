@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,12 +14,13 @@ import orjson
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_folder, write_json
 from ita_med.schema import Example
-from ita_med.tasks.baselines.predict import blank
-from ita_med.tasks.benchmark import redaction
-from ita_med.tasks.benchmark.task_data import Answer, TaskData, available
-from ita_med.tasks.evaluation import evaluate, manifest, model
-from ita_med.tasks.evaluation.answer_log import write_json
+from ita_med.tasks.benchmark.task_data import TaskData, available
+from ita_med.tasks.evaluation import evaluate, manifest
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.model_identity import folder_sha256
+from ita_med.tasks.families.family import Answer
 from ita_med.training.backend.libraries import quiet, require_packages
 from ita_med.training.encoders import parts, train_part
 from ita_med.training.encoders.heads import LoadedPart
@@ -57,8 +57,7 @@ def predict(
     started = time.time()
     if limit is not None:
         loaded = [dataclasses.replace(data, examples=data.examples[:limit]) for data in loaded]
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with whole_folder(out) as partial:
         speed = {}
         for data in _shown(loaded):
             teacher = str(teachers[data.task.id])
@@ -66,9 +65,7 @@ def predict(
             speed[data.task.id] = _answer(heads, data, partial / "predictions" / f"{data.task.id}.jsonl")
         results = evaluate.score_folder(partial, loaded, limited=limit is not None)
         arguments = f"pretrained={made['base']['model']},run={made['name']}"
-        asked = evaluate.Run(
-            METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"]
-        )
+        asked = Run(METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"])
         place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
         left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
         written = manifest.manifest(
@@ -78,12 +75,6 @@ def predict(
         written["training"] = {key: made[key] for key in ("name", "base", "recipe", "data", "licences", "synthetic")}
         write_json(partial / "results.json", results | {"model": written["model"], "speed": speed})
         write_json(partial / "manifest.json", written)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return results | {"model": written["model"], "speed": speed}
 
 
@@ -120,7 +111,7 @@ def _shown(loaded: list[TaskData]) -> Any:
 def _answer(heads: dict[str, LoadedPart], data: TaskData, path: Path) -> dict[str, Any]:
     """Write the answers of a task; its counts and times, as `ita-med eval` states them."""
     start = time.perf_counter()
-    examples: list[Example] = [blank(example) for example in data.examples]
+    examples: list[Example] = [data.family.blank(example) for example in data.examples]
     found = parts.answers(heads, dataclasses.replace(data, examples=examples))
     seconds = time.perf_counter() - start
     write(path, data, found)
@@ -137,12 +128,12 @@ def _answer(heads: dict[str, LoadedPart], data: TaskData, path: Path) -> dict[st
 
 def write(path: Path, data: TaskData, answers: dict[str, Answer]) -> None:
     """Prediction lines with answers, without the document's text where it may not be passed on."""
-    hidden = redaction.needed(data)
+    hidden = data.texts_withheld
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for example in data.examples:
             answer = answers[example.id]
-            said = redaction.write(data, example, answer) if hidden else answer
+            said = data.redact(example, answer) if hidden else answer
             file.write(orjson.dumps({"id": example.id, "answer": said}) + b"\n")
 
 
@@ -162,7 +153,7 @@ def _identity(run: Path, made: dict[str, Any]) -> dict[str, Any]:
 def weights_sha256(run: Path, made: dict[str, Any]) -> str:
     """One sha256 for all encoders of a run."""
     folders = [run / task / part for task in sorted(made["parts"]) for part in sorted(made["parts"][task])]
-    lines = [f"{model.folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
+    lines = [f"{folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

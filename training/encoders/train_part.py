@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.training.backend.libraries import quiet
 from ita_med.training.backend.trainer_settings import trainer_settings
 from ita_med.training.encoders.heads import HEADS, TARGETS, BatchCollator, LoadedPart, Part, loss
@@ -81,7 +82,7 @@ def train(recipe: Recipe, part: Part, tokenizer: Any, out: Path, work: Path) -> 
     if trainer.is_world_process_zero():
         (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
         run_folder.public_base(recipe, partial)
-        run_folder.write(partial / FACTS, facts)
+        write_json(partial / FACTS, facts)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
         shutil.rmtree(work, ignore_errors=True)

@@ -9,6 +9,8 @@ from importlib.resources import files
 from typing import Any
 
 from ita_med import catalogue, sources
+from ita_med.numbers import NONE, interval, number
+from ita_med.printing import markdown_table
 from ita_med.training.publish import card_results
 from ita_med.training.publish.card_results import CardResult
 from ita_med.training.record.licences import LicensedData, of_model
@@ -172,7 +174,7 @@ def _intended(manifest: dict[str, Any]) -> str:
 
 
 def _training(manifest: dict[str, Any], base: BaseOfModel) -> str:
-    lines = ["## Training", "", "| data | rows | tokens | left out |", "|---|---|---|---|"]
+    table = [["data", "rows", "tokens", "left out"]]
     for name, c in manifest["data"].items():
         left = []
         if n := sum(c.get("leaking", {}).values()):
@@ -180,7 +182,7 @@ def _training(manifest: dict[str, Any], base: BaseOfModel) -> str:
         if n := c.get("too_long", 0):
             left.append(f"{n:,} too long")
         rows, tokens = c.get("rows", c.get("documents", 0)), c.get("tokens")
-        lines.append(f"| {name} | {rows:,} | {'–' if tokens is None else f'{tokens:,}'} | {', '.join(left) or '–'} |")
+        table.append([name, f"{rows:,}", NONE if tokens is None else f"{tokens:,}", ", ".join(left) or NONE])
     loss = manifest["loss"]
     facts = [
         f"{manifest['steps']:,} steps, {manifest['tokens']:,} tokens, {manifest['trainable']:,} parameters trained",
@@ -189,7 +191,8 @@ def _training(manifest: dict[str, Any], base: BaseOfModel) -> str:
         *(["base revision " + (base.revision or "not pinned")] if base.name else []),
         ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
     ]
-    lines += ["", *(f"- {fact}" for fact in facts), "", f"Hyper-parameters: {manifest['recipe']['origin']}."]
+    lines = ["## Training", "", *markdown_table(table), ""]
+    lines += [*(f"- {fact}" for fact in facts), "", f"Hyper-parameters: {manifest['recipe']['origin']}."]
     recipe = json.dumps(manifest["recipe"], indent=2, ensure_ascii=False)
     lines += [
         "",
@@ -227,7 +230,7 @@ def _results(rows: list[CardResult], manifest: dict[str, Any]) -> str:
         *(f"{r.label} ({r.kind})" if r.kind != "own" else r.label for r in shown),
     ]
     head += [f"floor: {kind}" for kind in FLOORS if given]
-    lines = ["## Results", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    table = [head]
     for name in card_results.tasks(rows):
         task = catalogue.task(name)
         documents = next(row.documents[name] for row in rows if name in row.documents)
@@ -235,8 +238,8 @@ def _results(rows: list[CardResult], manifest: dict[str, Any]) -> str:
         cells += [_cell(row, name) for row in shown]
         if given:
             measured = floors.get(name, {})
-            cells += [f"{measured[kind][0]:.1f}" if kind in measured else "–" for kind in FLOORS]
-        lines.append("| " + " | ".join(cells) + " |")
+            cells += [number(measured[kind][0] if kind in measured else None) for kind in FLOORS]
+        table.append(cells)
     notes = "Points (0–100) of each task's headline score, with 95 % intervals (bootstrap over documents) or ± the "
     notes += (
         f"standard error. Benchmark version {rows[0].version}. ID: the task has a train split; OOD: nothing of its "
@@ -247,16 +250,15 @@ def _results(rows: list[CardResult], manifest: dict[str, Any]) -> str:
     notes += "example (knn): a model that does not beat them has learnt nothing of use."
     if manifest["synthetic"]:
         notes += " **Synthetic sample data: these numbers say nothing about real clinical text.**"
-    return "\n".join([*lines, "", notes])
+    return "\n".join(["## Results", "", *markdown_table(table), "", notes])
 
 
 def _cell(row: CardResult, task: str) -> str:
     if task not in row.scores:
-        return "–"
+        return NONE
     if task in row.intervals:
-        low, high = row.intervals[task]
-        return f"{row.scores[task]:.1f} [{low:.1f}, {high:.1f}]"
-    return f"{row.scores[task]:.1f} ± {row.errors[task]:.1f}"
+        return f"{number(row.scores[task])} {interval(row.intervals[task])}"
+    return f"{number(row.scores[task])} ± {number(row.errors[task])}"
 
 
 def _limits(manifest: dict[str, Any]) -> str:
@@ -286,10 +288,11 @@ def _licence(materials: list[LicensedData], base: BaseOfModel, permitted: list[s
         stated = base.licence or "not known here: see its page"
         link = f"[{base.name}](https://huggingface.co/{base.name})"
         lines = [f"The licence of {link} holds ({stated}), and the limits of the training data are inherited:"]
-    lines += ["", "| data | licence | commercial use |", "|---|---|---|"]
+    table = [["data", "licence", "commercial use"]]
     for m in materials:
         name = f"[{m.name}]({m.homepage})" if m.homepage else m.name
-        lines.append(f"| {name} | {m.licence} | {'yes' if m.commercial else '**no**'} |")
+        table.append([name, m.licence, "yes" if m.commercial else "**no**"])
+    lines += ["", *markdown_table(table)]
     if not all(m.commercial for m in materials):
         lines += ["", "As a whole it is for non-commercial use only, even where single data sets allow more."]
     if any("SA" in m.licence.replace("-", " ").split() for m in materials):

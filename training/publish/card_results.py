@@ -11,7 +11,7 @@ import yaml
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
-from ita_med.tasks.evaluation.model import folder_sha256
+from ita_med.tasks.evaluation.model_identity import folder_sha256
 from ita_med.tasks.report import rows as reports
 from ita_med.tasks.report.compare import compare
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ita_med import upload
 from ita_med.errors import ItaMedError
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training.publish import card, card_results
 from ita_med.training.record import licences, run_folder
 from ita_med.training.record.run_folder import ADAPTER_CONFIG

@@ -8,8 +8,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from ita_med.tasks.evaluation import model
 from ita_med.tasks.evaluation.manifest import command, hardware
+from ita_med.tasks.evaluation.package_versions import versions
 from ita_med.training.recipe import Recipe
 from ita_med.training.record import licences, run_folder
 from ita_med.training.record.outcome import TrainingOutcome
@@ -54,7 +54,7 @@ def manifest(
         "seed": recipe.train.seed,
         "benchmark_version": BENCHMARK_VERSION,
         "command": command(sys.argv),
-        "versions": {"ita-med": __version__, "python": platform.python_version()} | model.versions(PACKAGES),
+        "versions": {"ita-med": __version__, "python": platform.python_version()} | versions(PACKAGES),
         "hardware": hardware(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.training.recipe import Recipe
 
 STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
@@ -99,7 +100,7 @@ def start(out: Path, recipe: Recipe, mark: str) -> None:
     """Make the folder with run.json, unless a run that was stopped left it there."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / STARTED).is_file():
-        write(out / STARTED, {"fingerprint": mark, "recipe": as_run(recipe)})
+        write_json(out / STARTED, {"fingerprint": mark, "recipe": as_run(recipe)})
 
 
 def last_checkpoint(out: Path, processes: int) -> Path | None:
@@ -132,17 +133,10 @@ def step(path: Path) -> int:
 
 def finish(out: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest and remove what only an unfinished run needs."""
-    write(out / FINISHED, manifest)
+    write_json(out / FINISHED, manifest)
     for name in (CHECKPOINTS, SCRATCH):
         shutil.rmtree(out / name, ignore_errors=True)
     (out / STARTED).unlink(missing_ok=True)
-
-
-def write(path: Path, value: dict[str, Any]) -> None:
-    """JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2))
-    temporary.replace(path)
 
 
 def public_base(recipe: Recipe, out: Path) -> None:

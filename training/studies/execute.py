@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 from ita_med.tasks.evaluation import answer_log
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.training.encoders import parts
 from ita_med.training.encoders.predict import predict

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ita_med import settings
 from ita_med.errors import ItaMedError
-from ita_med.training import recipe as recipes
 
 ALL = "all"
 METHODS = {
@@ -105,15 +105,9 @@ KINDS = ("learning-curve", "adaptation", "small-vs-large", "cost", "ood")
 
 def load(path: Path) -> Study:
     """A study from its YAML file; an ItaMedError names the key that is wrong."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise ItaMedError(f"{path}: no such study file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ItaMedError(f"{path} is no YAML ({' '.join(str(error).split())})") from error
-    return from_dict(raw, str(path))
+    if not path.is_file():
+        raise ItaMedError(f"{path}: no such study file")
+    return from_dict(settings.read_yaml(path), str(path))
 
 
 def from_dict(raw: Any, where: str) -> Study:
@@ -124,7 +118,7 @@ def from_dict(raw: Any, where: str) -> Study:
                 raw = raw | {key: [str(item) if type(item) is int else item for item in raw[key]]}
         if type(raw.get("batch_size")) is int:
             raw = raw | {"batch_size": str(raw["batch_size"])}
-    study: Study = recipes.read(Study, raw, where)
+    study: Study = settings.read(Study, raw, where)
     check(study, where)
     return study
 

@@ -17,8 +17,9 @@ import orjson
 
 from ita_med import sources
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_folder
 from ita_med.tasks.benchmark.task_data import TaskData, available
-from ita_med.tasks.evaluation.evaluate import Run
+from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.training.recipe import Recipe
 from ita_med.training.record import run_folder
 from ita_med.training.studies.plan import Cell, StudyPlan, Training, plan, without_oversized
@@ -186,11 +187,9 @@ def bring_in(source: Path, out: Path, kind: str) -> Path:
         if (target / "results.json").read_bytes() != files[1].read_bytes():
             raise ItaMedError(f"{target} holds another run than {source}; give one of them another name")
         return target
-    partial = target.with_name(f".{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    for path in files:
-        place = partial / path.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
-    partial.rename(target)
+    with whole_folder(target) as partial:
+        for path in files:
+            place = partial / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     return target

@@ -15,7 +15,7 @@ from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
 from ita_med.schema import SpanExample
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import recipe as recipes
 from ita_med.training.data import corpora, examples, fine_tuning, leak_filter
 from ita_med.training.data import prompt_rows as task_rows

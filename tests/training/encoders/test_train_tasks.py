@@ -21,7 +21,7 @@ for module in ("torch", "transformers", "trl", "peft", "accelerate"):
 import ita_med  # noqa: E402
 from ita_med import cli, sources  # noqa: E402
 from ita_med.errors import ItaMedError  # noqa: E402
-from ita_med.leaderboard import check, submission  # noqa: E402
+from ita_med.leaderboard.submissions import check, submission  # noqa: E402
 from ita_med.schema import FormExample  # noqa: E402
 from ita_med.tasks.benchmark.task_data import TaskData, load  # noqa: E402
 from ita_med.training import recipe as recipes  # noqa: E402

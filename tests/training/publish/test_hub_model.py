@@ -15,8 +15,9 @@ for module in ("torch", "trl", "peft", "accelerate"):
     pytest.importorskip(module)
 
 from ita_med.errors import ItaMedError  # noqa: E402
-from ita_med.tasks.evaluation.evaluate import Run, evaluate  # noqa: E402
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS  # noqa: E402
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS  # noqa: E402
+from ita_med.tasks.evaluation.eval_run import Run  # noqa: E402
+from ita_med.tasks.evaluation.evaluate import evaluate  # noqa: E402
 from ita_med.training import recipe as recipes  # noqa: E402
 from ita_med.training import train  # noqa: E402
 from ita_med.training.publish import card_results, hub_model  # noqa: E402

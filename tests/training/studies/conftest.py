@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ita_med import sources
+from ita_med.files import write_json
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.tasks.evaluation.evaluate import score_folder
 from ita_med.training.studies.costs.flops import Shape
 from ita_med.training.studies.plan import Cell

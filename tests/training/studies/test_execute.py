@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 import pytest
 
+from ita_med import files
 from ita_med.errors import ItaMedError
 
 for module in ("torch", "trl", "peft", "accelerate"):
     pytest.importorskip(module)
 
-from ita_med.leaderboard import check  # noqa: E402
-from ita_med.leaderboard.submission import read_folder  # noqa: E402
+from ita_med.leaderboard.submissions import check  # noqa: E402
+from ita_med.leaderboard.submissions.submission import read_folder  # noqa: E402
 from ita_med.tasks.benchmark.task_data import load  # noqa: E402
 from ita_med.training import recipe as recipes  # noqa: E402
 from ita_med.training.record import run_folder  # noqa: E402
@@ -157,7 +158,7 @@ def test_other_settings_in_the_same_folder_are_refused(done: tuple[studies.Study
     other = small(tiny, changes=[*study.changes, "train.learning_rate=0.5"])
     with pytest.raises(ItaMedError, match="another recipe, other settings"):
         execute.execute(open_study(other, out, "embedded"))
-    execute.write_json(out / "study.json", execute.dataclasses.asdict(study))
+    files.write_json(out / "study.json", execute.dataclasses.asdict(study))
     with pytest.raises(ItaMedError, match="study of kind learning-curve"):
         open_study(small(tiny, kind="ood"), out, "embedded")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.evaluation import prompt_requests
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training.backend.libraries import IGNORED
 from ita_med.training.models import local_model
 from ita_med.training.plan.training_plan import TrainingPlan
@@ -119,7 +119,7 @@ def read_once(data: TaskData, tokenizer: Any, model: Shape | None, limit: int | 
     """
     examples = data.examples[:limit]
     found: dict[str, Any] = {"documents": len(examples), "prompt_tokens": None, "answer_tokens": 0, "flops": None}
-    if data.task.family in ("ner", "arg") and tokenizer is not None:
+    if data.family.example_schema == "spans" and tokenizer is not None:
         lengths = Lengths.of(
             len(ids) for ids in tokenizer([str(getattr(e, "text", "")) for e in examples], verbose=False)["input_ids"]
         )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ita_med import catalogue
+from ita_med.figures.figure import Figure
 from ita_med.tasks.report.tables import Table
-from ita_med.training.studies.findings.figure import Figure
 from ita_med.training.studies.findings.scores import ScoredRuns
 
 WORDS = {
@@ -81,6 +81,12 @@ def word(lang: str, key: str, **values: Any) -> str:
 def title_of(task: str, lang: str) -> str:
     """The catalogue's titles are Italian; in English a task goes by its id."""
     return catalogue.task(task).title if lang == "it" else task.removeprefix("ita_med_")
+
+
+def start(lang: str, title: str, *notes: str) -> Findings:
+    """A study's result with nothing in it yet: a figure with its title and with the notes that stand below it."""
+    made = Figure(title, word(lang, title), [], list(notes), lang)
+    return Findings(made.title, [], made, [])
 
 
 def warnings(scored: ScoredRuns, lang: str) -> list[str]:

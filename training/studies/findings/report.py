@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.figures import figure_html
+from ita_med.figures.svg import svg
+from ita_med.files import write_whole
 from ita_med.tasks.report import as_csv, as_latex, as_markdown
 from ita_med.tasks.report.tables import once
-from ita_med.training.studies.findings import (
-    figure,
-    scores,
-    show_adaptation,
-    show_cost,
-    show_curve,
-    show_ood,
-    show_sizes,
-    svg,
-)
+from ita_med.training.studies.findings import scores, show_adaptation, show_cost, show_curve, show_ood, show_sizes
 from ita_med.training.studies.findings.findings import WORDS, Findings
 from ita_med.training.studies.study import Study
 
@@ -54,13 +47,11 @@ def write(out: Path, found: Findings) -> None:
         "table.tex": as_latex.page(found.tables, found.notes),
         "table.csv": _csv(found.records),
         "table.json": _json(found),
-        "figure.svg": svg.render(found.figure),
-        "figure.html": figure.as_html(found.figure),
+        "figure.svg": svg(found.figure, alone=True) + "\n",
+        "figure.html": figure_html.page(found.figure),
     }
     for name, text in texts.items():
-        temporary = out / f".{name}.{os.getpid()}"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(out / name)
+        write_whole(out / name, text)
 
 
 def _csv(records: list[dict[str, Any]]) -> str:

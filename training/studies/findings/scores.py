@@ -16,7 +16,7 @@ from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.report import gold
-from ita_med.tasks.report.rows import Row, check_comparable, read_runs
+from ita_med.tasks.report.rows import RunRow, check_comparable, read_runs
 from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, Metric, bootstrap_weights, cluster_sums
 from ita_med.training.studies.plan import Cell
@@ -29,7 +29,7 @@ LARGE = "large_"
 class StudyRun:
     """One run. cell, training, inference: what the study wrote of it; None or {} for a run made elsewhere."""
 
-    row: Row
+    row: RunRow
     manifest: dict[str, Any]
     cell: Cell | None = None
     training: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def read(out: Path, *, metric: str = "score", mirror: str | None = None) -> Scor
     return found
 
 
-def _ran(row: Row) -> StudyRun:
+def _ran(row: RunRow) -> StudyRun:
     manifest = orjson.loads((row.folder / "manifest.json").read_bytes())
     block = manifest.get("study")
     if block is None:
@@ -127,7 +127,7 @@ def _ran(row: Row) -> StudyRun:
         raise ItaMedError(f'{row.folder}: "study" in manifest.json is not as a study writes it ({error})') from error
 
 
-def _on_task(rows: list[Row], task: str, metric: str, mirror: str | None, found: ScoredRuns) -> ScoredTask:
+def _on_task(rows: list[RunRow], task: str, metric: str, mirror: str | None, found: ScoredRuns) -> ScoredTask:
     ran = {n: row for n, row in enumerate(rows) if task in row.scores}
     try:
         data = gold.of(rows, task, mirror)

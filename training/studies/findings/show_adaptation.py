@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ita_med.errors import ItaMedError
+from ita_med.figures.figure import Axis, Mark, Panel, Series
+from ita_med.numbers import NONE, interval, number
 from ita_med.tasks.report.rows import COLUMNS, families_of
-from ita_med.tasks.report.tables import NONE, Table, interval, number
+from ita_med.tasks.report.tables import Table
 from ita_med.training.studies.findings.curve import SeedMean
-from ita_med.training.studies.findings.figure import Figure, Panel, Series
-from ita_med.training.studies.findings.findings import Findings, title_of, warnings, word
+from ita_med.training.studies.findings.findings import Findings, start, title_of, warnings, word
 from ita_med.training.studies.findings.scores import ScoredRuns
 from ita_med.training.studies.findings.systems import (
     SystemRuns,
@@ -30,8 +31,7 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     tasks, left = shared_tasks(scored, found)
     if not tasks:
         raise ItaMedError("no task was answered by every run: there is nothing to compare")
-    title = word(lang, "adaptation")
-    made = Findings(title, [], Figure(title, [], " ".join([word(lang, "bars"), *warnings(scored, lang)]), lang), [])
+    made = start(lang, "adaptation", word(lang, "bars"), *warnings(scored, lang))
     made.tables = [_means(made, scored, found, tasks), _by_task(made, scored, found, tasks)]
     families = families_of(tasks)
     for family in COLUMNS:
@@ -51,25 +51,13 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
 
 def dots(title: str, found: list[SystemRuns], points: list[SeedMean], x_title: str, lang: str) -> Panel:
     """One line per system, the first on top; trained and prompted ones have their own sign."""
-    height = {group.label: float(len(found) - n) for n, group in enumerate(found)}
-    kinds: dict[str, list[tuple[SystemRuns, SeedMean]]] = {"trained": [], "prompted": []}
-    for group, p in zip(found, points, strict=True):
-        kinds["trained" if group.trained else "prompted"].append((group, p))
-    series = []
-    for look, (name, members) in enumerate(kinds.items()):
-        if members:
-            both = [p.both for _, p in members]
-            place = [height[group.label] for group, _ in members]
-            seeds = [(score, height[g.label]) for g, p in members if len(p.scores) > 1 for score in p.scores]
-            series.append(
-                Series(
-                    word(lang, name), [p.mean for _, p in members], place, [b[0] for b in both],
-                    [b[1] for b in both], "x", line=False, dots=seeds, look=look,
-                )
-            )  # fmt: skip
-    names = short_labels(found)
-    ticks = [(height[group.label], names[group.label]) for group in found]
-    return Panel(title, series, x_title, "", y_ticks=ticks, y_range=(0.5, len(found) + 0.5))
+    kinds = {kind: Series(word(lang, kind), [], look) for look, kind in enumerate(("trained", "prompted"))}
+    for row, (group, p) in enumerate(zip(found, points, strict=True)):
+        series = kinds["trained" if group.trained else "prompted"]
+        series.marks.append(Mark(p.mean, row, *p.both, label=group.label))
+        series.singles += [(score, row) for score in p.scores if len(p.scores) > 1]
+    rows = list(short_labels(found).values())
+    return Panel(Axis(x_title), Axis(""), [series for series in kinds.values() if series.marks], title, rows)
 
 
 def _means(made: Findings, scored: ScoredRuns, found: list[SystemRuns], tasks: list[str]) -> Table:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.report.tables import NONE, Table, interval, number
-from ita_med.training.studies.costs import flops, usage
-from ita_med.training.studies.costs import prices as cost
+from ita_med.figures.figure import Axis, Mark, Panel, Series
+from ita_med.numbers import NONE, interval, number, three_digits
+from ita_med.tasks.report.tables import Table
+from ita_med.training.studies.costs import flops, prices, usage
 from ita_med.training.studies.costs.flops import Lengths
 from ita_med.training.studies.costs.prices import Usage
 from ita_med.training.studies.findings.curve import SeedMean
-from ita_med.training.studies.findings.figure import Figure, Panel, Series
-from ita_med.training.studies.findings.findings import Findings, warnings, word
+from ita_med.training.studies.findings.findings import Findings, start, warnings, word
 from ita_med.training.studies.findings.scores import ScoredRuns, StudyRun
 from ita_med.training.studies.findings.systems import SystemRuns, mean_over_tasks, shared_tasks, systems
 from ita_med.training.studies.study import Study
@@ -37,8 +37,7 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     configs = _configs(study, scored)
     uses = {group.label: use(scored, scored.runs[group.runs[0]], tasks, configs) for group in found}
     points = {group.label: mean_over_tasks(scored, group, tasks) for group in found}
-    title = word(lang, "cost")
-    made = Findings(title, [], Figure(title, [], " ".join([word(lang, "bars"), *warnings(scored, lang)]), lang), [])
+    made = start(lang, "cost", word(lang, "bars"), *warnings(scored, lang))
     made.tables = [_answering(found, uses, points, study), _training(found, uses, study)]
     made.records = [_record(group, uses[group.label], points[group.label], study) for group in found]
     made.figure.panels += _score_by_flops(found, uses, points, study, lang)
@@ -118,9 +117,9 @@ def _answering(found: list[SystemRuns], uses: dict[str, Usage], points: dict[str
         u, p = uses[group.label], points[group.label]
         operations = u.per_document(u.flops)
         each = [u.per_document(u.read), u.per_document(u.written), None if operations is None else operations / 1e9]
-        cells = [group.label, number(p.mean), interval(p.both), f"{u.documents:,}", *map(short, each)]
-        cells += [short(u.per_document(u.seconds)), short(u.per_document(u.joules))]
-        table.lines.append([*cells, short(cost.per_thousand(u, study.prices, large=not group.trained))])
+        cells = [group.label, number(p.mean), interval(p.both), f"{u.documents:,}", *map(three_digits, each)]
+        cells += [three_digits(u.per_document(u.seconds)), three_digits(u.per_document(u.joules))]
+        table.lines.append([*cells, three_digits(prices.per_thousand(u, study.prices, large=not group.trained))])
     return table
 
 
@@ -132,16 +131,21 @@ def _training(found: list[SystemRuns], uses: dict[str, Usage], study: Study) -> 
         if group.trained:
             operations = None if u.train_flops is None else u.train_flops / 1e15
             burnt = None if u.train_joules is None else u.train_joules / 1e3
-            cells = [f"{u.examples:,}", short(u.train_seconds), short(operations), _share(u), short(burnt)]
-            table.lines.append([group.label, *cells, short(cost.fixed(u, study.prices))])
+            cells = [
+                f"{u.examples:,}",
+                three_digits(u.train_seconds),
+                three_digits(operations),
+                _share(u),
+                three_digits(burnt),
+            ]
+            table.lines.append([group.label, *cells, three_digits(prices.fixed(u, study.prices))])
     return table
 
 
 def _even(made: Findings, found: list[SystemRuns], uses: dict[str, Usage], study: Study, lang: str) -> None:
     """Break-even of every trained system against every prompted one, as sentences, a table and a panel."""
-    prices = study.prices
-    priced = {g.label: (cost.fixed(uses[g.label], prices),
-                        cost.per_thousand(uses[g.label], prices, large=not g.trained))
+    priced = {g.label: (prices.fixed(uses[g.label], study.prices),
+                        prices.per_thousand(uses[g.label], study.prices, large=not g.trained))
               for g in found}  # fmt: skip
     known = [g for g in found if None not in priced[g.label]]
     table = Table("Break-even", [["trained", "prompted", "documents"]], 2, NOTES[1:])
@@ -152,7 +156,7 @@ def _even(made: Findings, found: list[SystemRuns], uses: dict[str, Usage], study
             assert first is not None
             assert mine is not None
             assert theirs is not None
-            n = cost.break_even(first, mine, theirs)
+            n = prices.break_even(first, mine, theirs)
             numbers += [n] if n else []
             table.lines.append([small.label, large.label, "never" if n is None else f"{n:,}"])
             made.answers.append(
@@ -168,16 +172,11 @@ def _even(made: Findings, found: list[SystemRuns], uses: dict[str, Usage], study
             first, each = priced[group.label]
             assert first is not None
             assert each is not None
-            lines.append(Series(group.label, documents, cost.total(first, each, documents), look=look))
-        axes = word(lang, "documents"), word(lang, "total")
-        made.figure.panels.append(Panel(word(lang, "break-even"), _without_signs(lines), *axes, log_x=True, log_y=True))
-
-
-def _without_signs(lines: list[Series]) -> list[Series]:
-    """Every eighth point is enough for a straight line's signs: the others would hide it."""
-    for line in lines:
-        line.signs_every = 8
-    return lines
+            totals = prices.total(first, each, documents)
+            marks = [Mark(n, total) for n, total in zip(documents, totals, strict=True)]
+            lines.append(Series(group.label, marks, look, line=True, every=8))  # more symbols would hide the line
+        axes = Axis(word(lang, "documents"), log=True), Axis(word(lang, "total"), log=True)
+        made.figure.panels.append(Panel(*axes, lines, word(lang, "break-even")))
 
 
 def _score_by_flops(
@@ -187,24 +186,16 @@ def _score_by_flops(
     for look, group in enumerate(found):
         each = uses[group.label].per_document(uses[group.label].flops)
         if each:
-            low, high = points[group.label].both
-            mean = points[group.label].mean
-            series.append(Series(group.label, [each], [mean], [low], [high], line=False, look=look))
+            p = points[group.label]
+            series.append(Series(group.label, [Mark(each, p.mean, *p.both)], look))
     if not series:
         return []
-    axes = word(lang, "flops"), word(lang, "points", metric=study.metric)
-    return [Panel(word(lang, "cost"), series, *axes, log_x=True)]
+    axes = Axis(word(lang, "flops"), log=True), Axis(word(lang, "points", metric=study.metric))
+    return [Panel(*axes, series, word(lang, "cost"))]
 
 
 def _share(u: Usage) -> str:
     return f"{100 * u.train_flops / u.train_flops_full:.0f} %" if u.train_flops and u.train_flops_full else NONE
-
-
-def short(value: float | None) -> str:
-    """Three digits."""
-    if value is None:
-        return NONE
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _record(group: SystemRuns, u: Usage, p: SeedMean, study: Study) -> dict[str, Any]:
@@ -214,6 +205,6 @@ def _record(group: SystemRuns, u: Usage, p: SeedMean, study: Study) -> dict[str,
         "documents": u.documents, "tokens_read": u.read, "tokens_written": u.written, "flops": u.flops,
         "seconds": u.seconds, "joules": u.joules, "train_seconds": u.train_seconds, "train_flops": u.train_flops,
         "train_flops_full": u.train_flops_full,
-        "train_joules": u.train_joules, "examples": u.examples, "eur_training": cost.fixed(u, study.prices),
-        "eur_per_1000": cost.per_thousand(u, study.prices, large=not group.trained),
+        "train_joules": u.train_joules, "examples": u.examples, "eur_training": prices.fixed(u, study.prices),
+        "eur_per_1000": prices.per_thousand(u, study.prices, large=not group.trained),
     }  # fmt: skip

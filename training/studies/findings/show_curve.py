@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.report.tables import NONE, Table, interval, number
+from ita_med.figures.figure import Axis, Mark, Panel, Series
+from ita_med.numbers import NONE, interval, number
+from ita_med.tasks.report.tables import Table
 from ita_med.training.studies.findings import curve
 from ita_med.training.studies.findings.curve import SeedMean
-from ita_med.training.studies.findings.figure import Figure, Panel, Series
-from ita_med.training.studies.findings.findings import Findings, title_of, warnings, word
+from ita_med.training.studies.findings.findings import Findings, start, title_of, warnings, word
 from ita_med.training.studies.findings.scores import ScoredRuns
 from ita_med.training.studies.findings.systems import difference
 from ita_med.training.studies.study import ALL, Study
@@ -56,8 +57,7 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     found = curves(scored)
     if not found:
         raise ItaMedError("no finished run of a trained model: there is no curve yet")
-    title = word(lang, "curve")
-    made = Findings(title, [], Figure(title, [], _caption(scored, lang), lang), [])
+    made = start(lang, "curve", word(lang, "band"), *warnings(scored, lang))
     labels = list(dict.fromkeys(label for _, label in found))
     for task in dict.fromkeys(task for task, _ in found):
         of_task = {label: points for (t, label), points in found.items() if t == task}
@@ -68,25 +68,16 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     return made
 
 
-def _caption(scored: ScoredRuns, lang: str) -> str:
-    return " ".join([word(lang, "band"), *warnings(scored, lang)])
-
-
 def panel(of_task: dict[str, list[SeedMean]], task: str, metric: str, lang: str, labels: Sequence[str]) -> Panel:
     """Mean and band of each system, single seeds as dots."""
     series = []
     for label, points in of_task.items():
-        known = [p for p in points if p.n]
-        both = [p.both for p in known]
-        made = Series(
-            label, [float(p.n or 0) for p in known], [p.mean for p in known],
-            [b[0] for b in both], [b[1] for b in both], look=labels.index(label),
-            dots=[(float(p.n or 0), score) for p in known for score in p.scores],
-        )  # fmt: skip
-        series.append(made)
-    x_title, y_title = word(lang, "examples"), word(lang, "points", metric=metric)
-    ticks = sorted({float(p.n) for points in of_task.values() for p in points if p.n})
-    return Panel(title_of(task, lang), series, x_title, y_title, log_x=True, x_ticks=[(t, f"{t:,.0f}") for t in ticks])
+        marks = [Mark(float(p.n), p.mean, *p.both, label=f"{label}, {p.n}") for p in points if p.n]
+        singles = [(float(p.n), score) for p in points if p.n for score in p.scores]
+        series.append(Series(label, marks, labels.index(label), line=True, singles=singles))
+    sizes = sorted({float(p.n) for points in of_task.values() for p in points if p.n})
+    x = Axis(word(lang, "examples"), log=True, ticks=[(size, number(size, lang, 0)) for size in sizes])
+    return Panel(x, Axis(word(lang, "points", metric=metric)), series, title_of(task, lang))
 
 
 def _describe(made: Findings, task: str, label: str, points: list[SeedMean]) -> None:
@@ -98,7 +89,7 @@ def _describe(made: Findings, task: str, label: str, points: list[SeedMean]) -> 
         gap = gaps.get(p.size)
         cells = [p.size, f"{p.n:,}" if p.n else NONE, str(len(p.scores)), number(p.mean), number(p.deviation)]
         cells += [number(min(p.scores)), number(max(p.scores)), interval(p.documents), interval(p.both)]
-        cells += [f"{gap.difference:+.1f}", f"[{gap.low:+.1f}, {gap.high:+.1f}]"] if gap else ["", ""]
+        cells += [number(gap.difference, plus=True), interval((gap.low, gap.high), plus=True)] if gap else ["", ""]
         table.lines.append(cells)
         away = (gap.difference, gap.low, gap.high) if gap else (None, None, None)
         named = dict(zip(("difference", "difference_low", "difference_high"), away, strict=True))
@@ -119,7 +110,9 @@ def _side_by_side(made: Findings, task: str, of_task: dict[str, list[SeedMean]])
         for p in first:
             if p.size in theirs:
                 gap = difference(p, theirs[p.size])
-                table.lines.append([p.size, a, b, f"{gap.value:+.1f}", f"[{gap.low:+.1f}, {gap.high:+.1f}]"])
+                table.lines.append(
+                    [p.size, a, b, number(gap.value, plus=True), interval((gap.low, gap.high), plus=True)]
+                )
                 made.records.append(
                     {"task": task, "system": a, "against": b, "size": p.size, "examples": p.n,
                      "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
@@ -152,7 +145,7 @@ def _answer(task: str, label: str, points: list[SeedMean]) -> str:
         text += " Where it is all of them, more might help."
     if (law := curve.power_law(points)) is not None:
         text += (
-            f" Power law: ceiling {law.ceiling:.1f} [{law.ceiling_low:.1f}, {law.ceiling_high:.1f}], 95 % of it at "
+            f" Power law: ceiling {number(law.ceiling)} {interval((law.ceiling_low, law.ceiling_high))}, 95 % of it at "
             f"{_about(law.needed)} examples [{_about(law.needed_low)}, {_about(law.needed_high)}]."
         )
     return text

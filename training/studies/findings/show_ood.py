@@ -6,11 +6,12 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
+from ita_med.figures.figure import Axis, Mark, Panel, Series
+from ita_med.numbers import interval, number
 from ita_med.tasks.report.rows import families_of
-from ita_med.tasks.report.tables import Table, interval, number
+from ita_med.tasks.report.tables import Table
 from ita_med.tasks.scoring.comparison import mean_weights
-from ita_med.training.studies.findings.figure import Figure, Panel, Series
-from ita_med.training.studies.findings.findings import Findings, title_of, warnings, word
+from ita_med.training.studies.findings.findings import Findings, start, title_of, warnings, word
 from ita_med.training.studies.findings.scores import ScoredRuns
 from ita_med.training.studies.findings.systems import (
     MeanDifference,
@@ -35,8 +36,7 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     if not pairs:
         wanted = ", ".join(f"{i} and {o}" for o, i in OOD_OF.items())
         raise ItaMedError(f"no pair of tasks was answered by every run; a pair is one of {wanted}")
-    title = word(lang, "ood")
-    made = Findings(title, [], Figure(title, [], " ".join([word(lang, "bars"), *warnings(scored, lang)]), lang), [])
+    made = start(lang, "ood", word(lang, "bars"), *warnings(scored, lang))
     weights = mean_weights(families_of(list(pairs)))
     if len(pairs) > 1:
         _section(made, scored, found, "all pairs", {o: (pairs[o], w) for o, w in weights.items()}, study, lang)
@@ -69,7 +69,7 @@ def _section(
     shown = f"{next(iter(pairs.values()))[0]} → {name}" if len(pairs) == 1 else "All pairs: mean of family means"
     table = Table(shown, [head], 1, [NOTE])
     first = weighted_mean(scored, found[0], dropped)
-    series: dict[str, list[tuple[float, tuple[float, float], float]]] = {"id": [], "out": []}
+    series = [Series(word(lang, kind), [], look) for look, kind in enumerate(("id", "out"))]
     for n, group in enumerate(found):
         here, there = weighted_mean(scored, group, inside), weighted_mean(scored, group, outside)
         drop = weighted_mean(scored, group, dropped)
@@ -81,24 +81,13 @@ def _section(
         record |= _named("id", here.mean, here.both) | _named("ood", there.mean, there.both)
         record |= _named("drop", fall.value, drop.both)
         made.records.append(record | (_named("against_first", away.value, (away.low, away.high)) if away else {}))
-        series["id"].append((here.mean, here.both, len(found) - n + 0.12))
-        series["out"].append((there.mean, there.both, len(found) - n - 0.12))
+        for drawn, p in zip(series, (here, there), strict=True):
+            drawn.marks.append(Mark(p.mean, n, *p.both, label=f"{group.label}, {drawn.name}"))
         made.answers.append(f"{group.label}, {shown}: drop {fall}{'' if fall.told_apart else ', not told from none'}.")
     made.tables.append(table)
-    names = short_labels(found)
-    ticks = [(float(len(found) - n), names[group.label]) for n, group in enumerate(found)]
-    drawn = [
-        Series(
-            word(lang, kind), [m for m, _, _ in values], [y for _, _, y in values], [b[0] for _, b, _ in values],
-            [b[1] for _, b, _ in values], "x", line=False, look=look,
-        )
-        for look, (kind, values) in enumerate(series.items())
-    ]  # fmt: skip
     title = title_of(name, lang) if len(pairs) == 1 else word(lang, "mean")
-    y_range = (0.5, len(found) + 0.5)
-    made.figure.panels.append(
-        Panel(title, drawn, word(lang, "points", metric=study.metric), "", y_ticks=ticks, y_range=y_range)
-    )
+    axes = Axis(word(lang, "points", metric=study.metric)), Axis("")
+    made.figure.panels.append(Panel(*axes, series, title, list(short_labels(found).values())))
 
 
 def _named(name: str, value: float, both: tuple[float, float]) -> dict[str, float]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.report.tables import NONE, Table, number
+from ita_med.figures.figure import Mark, Series
+from ita_med.numbers import NONE, number
+from ita_med.tasks.report.tables import Table
 from ita_med.training.studies.findings.curve import SeedMean
-from ita_med.training.studies.findings.figure import Figure, Series
-from ita_med.training.studies.findings.findings import Findings, warnings, word
+from ita_med.training.studies.findings.findings import Findings, start, warnings, word
 from ita_med.training.studies.findings.scores import ScoredRuns
 from ita_med.training.studies.findings.show_curve import curves, panel
 from ita_med.training.studies.findings.systems import MeanDifference, SystemRuns, difference, mean_over_tasks, systems
@@ -51,9 +52,8 @@ def show(scored: ScoredRuns, study: Study, lang: str) -> Findings:
     if not tasks:
         raise ItaMedError("no task was answered by a large model and by a small one that was trained for this study")
     hard = {task: 100 - sum(mean_over_tasks(scored, g, [task]).mean for g in large) / len(large) for task in tasks}
-    title = word(lang, "small-vs-large")
-    caption = " ".join([word(lang, "band"), word(lang, "large") + ".", *warnings(scored, lang)])
-    made = Findings(title, [], Figure(title, [], caption, lang), [])
+    notes = [word(lang, "band"), word(lang, "large") + ".", *warnings(scored, lang)]
+    made = start(lang, "small-vs-large", *notes)
     labels = [*dict.fromkeys(label for _, label in small), *(group.label for group in large)]
     for task in sorted(tasks, key=lambda t: (hard[t], t)):
         of_task = {label: points for (t, label), points in small.items() if t == task}
@@ -76,8 +76,7 @@ def _flat(scored: ScoredRuns, group: SystemRuns, task: str, of_task: dict[str, l
     """A level line over all sizes."""
     sizes = [float(p.n) for points in of_task.values() for p in points if p.n]
     p = mean_over_tasks(scored, group, [task])
-    low, high = p.both
-    return Series(group.label, [min(sizes), max(sizes)], [p.mean] * 2, [low] * 2, [high] * 2, look=look)
+    return Series(group.label, [Mark(size, p.mean, *p.both) for size in (min(sizes), max(sizes))], look, line=True)
 
 
 def _table(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ita_med.numbers import interval, number
 from ita_med.tasks.report.rows import families_of
 from ita_med.tasks.scoring import statistics
 from ita_med.tasks.scoring.comparison import mean_weights
@@ -88,7 +89,7 @@ class MeanDifference:
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
-        return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+        return f"{number(self.value, plus=True)} {interval((self.low, self.high), plus=True)}"
 
 
 def difference(a: SeedMean, b: SeedMean) -> MeanDifference:
