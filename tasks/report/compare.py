@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ita_med import catalogue, sources
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import predictions
-from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.report.rows import PARTS, RunRow, families_of, fingerprint, means
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.report import gold
+from ita_med.tasks.report.rows import PARTS, RunRow, families_of, means
 from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
-from ita_med.version import BENCHMARK_VERSION
 
 Interval = tuple[float, float]
 
@@ -126,29 +126,12 @@ def _open(rows: list[RunRow], mirror: str | None, found: Comparison) -> list[com
     quiet = not sys.stderr.isatty()
     for task in track(ids, "scoring", console=Console(stderr=True), transient=True, disable=quiet):
         try:
-            tables.append(_counts(rows, _gold(rows, task, mirror), found))
+            tables.append(_counts(rows, gold.of(rows, task, mirror), found))
         except ItaMedError as error:
-            if isinstance(error, NotTheSame):
+            if isinstance(error, gold.NotTheSame):
                 raise
             found.without[task] = str(error)
     return tables
-
-
-class NotTheSame(ItaMedError):
-    """Two runs answered different documents."""
-
-
-def _gold(rows: list[RunRow], task: str, mirror: str | None) -> TaskData:
-    """The task's data, if they are those that the runs were scored on."""
-    ran = [row for row in rows if task in row.scores]
-    if ran[0].version != BENCHMARK_VERSION:
-        raise ItaMedError(f"scored by benchmark version {ran[0].version}, this program has {BENCHMARK_VERSION}")
-    data = load(task, sources.EMBEDDED if ran[0].synthetic else mirror)
-    if data.fingerprint != fingerprint(ran[0], task):
-        if data.source == sources.EMBEDDED:
-            raise ItaMedError("the gold data are not here; name their folder with --mirror")
-        raise ItaMedError(f"the gold data here are {data.provenance}, those of the runs {ran[0].data.get(task)}")
-    return data
 
 
 def _counts(rows: list[RunRow], data: TaskData, found: Comparison) -> comparison.TaskCounts:
@@ -159,8 +142,7 @@ def _counts(rows: list[RunRow], data: TaskData, found: Comparison) -> comparison
         for n, row in enumerate(rows)
         if task in row.scores
     }
-    if any(row.limited for row in rows if task in row.scores):
-        data = _answered(rows, data, {n: set(given) for n, given in answers.items()})
+    data = gold.answered(rows, data, {n: set(given) for n, given in answers.items()})
     systems: list[Array | None] = [None] * len(rows)
     for n, given in answers.items():
         counts = np.array([data.count(e, given.get(e.id)) for e in data.examples], dtype=float)
@@ -174,19 +156,6 @@ def _counts(rows: list[RunRow], data: TaskData, found: Comparison) -> comparison
             )
         rows[n].scores[task] = score
     return table
-
-
-def _answered(rows: list[RunRow], data: TaskData, ids: dict[int, set[str]]) -> TaskData:
-    """The task with the documents of limited runs only, which must be the same for all."""
-    answered = {n: found & data.by_id.keys() if rows[n].limited else set(data.by_id) for n, found in ids.items()}
-    first, *others = answered
-    for n in others:
-        if answered[n] != answered[first]:
-            raise NotTheSame(
-                f"{rows[first].folder} and {rows[n].folder} cannot be compared on {data.task.id}: they answered "
-                f"different documents ({len(answered[first]):,} and {len(answered[n]):,})"
-            )
-    return dataclasses.replace(data, examples=[e for e in data.examples if e.id in answered[first]])
 
 
 def _pairs(rows: list[RunRow], part: str) -> list[Pair]:

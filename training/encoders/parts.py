@@ -12,7 +12,7 @@ from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.families.family import Answer
 from ita_med.tasks.families.registry import family_of
 from ita_med.training.encoders import choice, forms, pairs, tagging
-from ita_med.training.encoders.rows import Loaded, Part
+from ita_med.training.encoders.heads import LoadedPart, Part
 from ita_med.training.recipe import Recipe
 
 Answers = dict[str, Answer]
@@ -28,7 +28,7 @@ class FamilyEncoder:
     """
 
     parts: Callable[[Recipe, TaskData, Any], list[Part]]
-    answers: Callable[[dict[str, Loaded], TaskData], Answers]
+    answers: Callable[[dict[str, LoadedPart], TaskData], Answers]
 
 
 def _mention_parts(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part]:
@@ -36,7 +36,7 @@ def _mention_parts(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part]
     return [tagging.part(examples, data.setting.labels, tokenizer, **_lengths(recipe))]
 
 
-def _mention_answers(loaded: dict[str, Loaded], data: TaskData) -> Answers:
+def _mention_answers(loaded: dict[str, LoadedPart], data: TaskData) -> Answers:
     examples = [e for e in data.examples if isinstance(e, SpanExample | RelationExample)]
     found = tagging.tag(loaded["tagger"], [example.text for example in examples])
     return {
@@ -49,7 +49,7 @@ def _relation_parts(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part
     return pairs.parts(data, tokenizer, **_lengths(recipe), **_drawn(recipe))
 
 
-def _relation_answers(loaded: dict[str, Loaded], data: TaskData) -> Answers:
+def _relation_answers(loaded: dict[str, LoadedPart], data: TaskData) -> Answers:
     if len(loaded) < 2:
         return {example.id: {"relations": []} for example in data.examples}
     return pairs.answers(loaded["tagger"], loaded["pairs"], data)
@@ -63,7 +63,7 @@ def _question_parts(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part
     return [choice.part(data, tokenizer, **_lengths(recipe))]
 
 
-def _question_answers(loaded: dict[str, Loaded], data: TaskData) -> Answers:
+def _question_answers(loaded: dict[str, LoadedPart], data: TaskData) -> Answers:
     return choice.answers(loaded["choice"], data)
 
 
@@ -94,7 +94,7 @@ def of(recipe: Recipe, data: TaskData, tokenizer: Any) -> list[Part]:
     return [part for part in encoder_of(data.task).parts(recipe, data, tokenizer) if part.rows]
 
 
-def answers(loaded: dict[str, Loaded], data: TaskData) -> Answers:
+def answers(loaded: dict[str, LoadedPart], data: TaskData) -> Answers:
     """An answer in canonical form to every example of `data.examples`, by its id. Gold answers are not looked at."""
     return encoder_of(data.task).answers(loaded, data)
 

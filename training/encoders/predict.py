@@ -21,9 +21,10 @@ from ita_med.tasks.evaluation import evaluate, manifest
 from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.model_identity import folder_sha256
 from ita_med.tasks.families.family import Answer
-from ita_med.training import runs, sft
-from ita_med.training.encoders import fit, parts
-from ita_med.training.encoders.rows import Loaded
+from ita_med.training.backend.libraries import quiet, require_packages
+from ita_med.training.encoders import parts, train_part
+from ita_med.training.encoders.heads import LoadedPart
+from ita_med.training.record import run_folder
 
 METHOD = "encoder"
 
@@ -41,8 +42,8 @@ def predict(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ItaMedError(f"{out} is not empty; name a new folder")
     mirror = sources.or_sample(mirror)
-    sft.quiet()
-    sft.require_packages()
+    quiet()
+    require_packages()
     wanted, grouped = evaluate.expand(names)
     loaded, why = available(wanted, mirror)
     teachers = {data.task.id: parts.teacher(data, made["parts"]) for data in loaded}
@@ -60,7 +61,7 @@ def predict(
         speed = {}
         for data in _shown(loaded):
             teacher = str(teachers[data.task.id])
-            heads = {part: fit.load(run / teacher / part, device, batch_size) for part in made["parts"][teacher]}
+            heads = {part: train_part.load(run / teacher / part, device, batch_size) for part in made["parts"][teacher]}
             speed[data.task.id] = _answer(heads, data, partial / "predictions" / f"{data.task.id}.jsonl")
         results = evaluate.score_folder(partial, loaded, limited=limit is not None)
         arguments = f"pretrained={made['base']['model']},run={made['name']}"
@@ -79,14 +80,14 @@ def predict(
 
 def _finished(run: Path) -> dict[str, Any]:
     """The manifest of a finished run of encoders."""
-    if not (run / runs.FINISHED).is_file():
-        unfinished = "; it is not finished: repeat ita-med train" if (run / runs.STARTED).is_file() else ""
+    if not (run / run_folder.FINISHED).is_file():
+        unfinished = "; it is not finished: repeat ita-med train" if (run / run_folder.STARTED).is_file() else ""
         raise ItaMedError(f"{run} holds no run of ita-med train{unfinished}")
     try:
-        made: dict[str, Any] = orjson.loads((run / runs.FINISHED).read_bytes())
+        made: dict[str, Any] = orjson.loads((run / run_folder.FINISHED).read_bytes())
         method = made["method"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ItaMedError(f"{run / runs.FINISHED} is damaged ({error})") from error
+        raise ItaMedError(f"{run / run_folder.FINISHED} is damaged ({error})") from error
     if method != METHOD:
         raise ItaMedError(f'{run} is a run of the method "{method}"; ita-med eval evaluates it')
     return made
@@ -107,7 +108,7 @@ def _shown(loaded: list[TaskData]) -> Any:
     return track(loaded, description="", console=Console(stderr=True))
 
 
-def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, Any]:
+def _answer(heads: dict[str, LoadedPart], data: TaskData, path: Path) -> dict[str, Any]:
     """Write the answers of a task; its counts and times, as `ita-med eval` states them."""
     start = time.perf_counter()
     examples: list[Example] = [data.family.blank(example) for example in data.examples]
