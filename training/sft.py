@@ -104,18 +104,17 @@ def make(
     from transformers.utils import logging
     from trl import SFTConfig
 
-    from ita_med.training.trainer import Trainer, score_only_what_is_trained
+    from ita_med.training.trainer import Trainer
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    score_only_what_is_trained()
     trainer = Trainer(
         model=recipe.model.place,
         args=SFTConfig(**settings(recipe, out, max_steps=max_steps)),
         train_dataset=dataset,
         processing_class=tokenizer,
         peft_config=lora(recipe),
-        rows="flash" not in recipe.model.attention,
+        rows=recipe.train.packing != "none" and "flash" not in recipe.model.attention,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
