@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import platform
 import shutil
 import sys
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ita_med.borrowed.transformers_inside import is_whole
 from ita_med.dataset_builders.licences import hub_id
 from ita_med.errors import ItaMedError
 from ita_med.files import write_json
@@ -30,6 +32,7 @@ from ita_med.version import BENCHMARK_VERSION, __version__
 if TYPE_CHECKING:
     from ita_med.training.sft import Result
 
+log = logging.getLogger("ita_med")
 STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
 SCRATCH = "scratch"
 """The untrained model of a run from scratch, until the run is finished."""
@@ -104,15 +107,14 @@ def start(out: Path, recipe: Recipe, mark: str) -> None:
 def last_checkpoint(out: Path, processes: int) -> Path | None:
     """The newest whole checkpoint; one that was being written when the run was killed is not whole.
 
-    The Trainer writes trainer_state.json last, after the random states of every process.
+    Where there are checkpoints and none is whole, a warning says so: the run begins anew.
     """
-    for path in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=step, reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        if len(list(path.glob("rng_state*.pth"))) == processes:
+    found = sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=step, reverse=True)
+    for path in found:
+        if is_whole(path, processes):
             return path
+    if found:
+        log.warning("%s: none of %d checkpoints is whole; the run begins anew", out / CHECKPOINTS, len(found))
     return None
 
 

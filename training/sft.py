@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med.borrowed.transformers_inside import remove_arguments_file
 from ita_med.errors import ItaMedError
 from ita_med.training import runs
 from ita_med.training.estimate import computes_in_16_bits, has_gpu
@@ -72,19 +73,21 @@ def train(
 
     dataset: `input_ids` and `labels`. max_steps: needed where the data set is streamed, whose length nobody knows.
     """
+    from accelerate import PartialState
+
     trainer = make(recipe, dataset, tokenizer, out, max_steps=max_steps)
     args, model = trainer.args, trainer.model
     checkpoint = runs.last_checkpoint(out, args.world_size)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     if args.process_index == 0:
         runs.drop_broken(out, checkpoint)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     total = model.num_parameters()
     trainable = sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
     if trainer.is_world_process_zero():
-        (out / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
+        remove_arguments_file(out)
         (out / "README.md").unlink(missing_ok=True)  # an empty card
         public_base(recipe, out)
     log = trainer.state.log_history
@@ -207,16 +210,14 @@ def lora(recipe: Recipe) -> Any:
 
 
 def public_base(recipe: Recipe, out: Path) -> None:
-    """PEFT and transformers write down where the base was loaded from; others need its public name."""
-    for name, key in ((ADAPTER_CONFIG, "base_model_name_or_path"), ("config.json", "_name_or_path")):
-        path = out / name
-        if path.is_file():
-            values = json.loads(path.read_text("utf-8"))
-            if key in values:
-                values[key] = recipe.model.public_name
-            if isinstance(modules := values.get("target_modules"), list):
-                values["target_modules"] = sorted(modules)  # PEFT keeps a set: its order changes from run to run
-            path.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    """PEFT writes down where the base was loaded from; others need its public name."""
+    path = out / ADAPTER_CONFIG
+    if path.is_file():
+        values = json.loads(path.read_text("utf-8"))
+        values["base_model_name_or_path"] = recipe.model.public_name
+        if isinstance(modules := values.get("target_modules"), list):
+            values["target_modules"] = sorted(modules)  # PEFT keeps a set: its order changes from run to run
+        path.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
 
 
 def merge(recipe: Recipe, out: Path) -> None:
@@ -231,6 +232,5 @@ def merge(recipe: Recipe, out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     merged.save_pretrained(partial)
     AutoTokenizer.from_pretrained(out).save_pretrained(partial)
-    public_base(recipe, partial)
     shutil.rmtree(out / "merged", ignore_errors=True)
     partial.rename(out / "merged")
