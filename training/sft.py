@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med.borrowed.hub_inside import turn_telemetry_off
 from ita_med.borrowed.transformers_inside import remove_arguments_file
 from ita_med.errors import ItaMedError
 from ita_med.training import runs
@@ -49,13 +50,8 @@ class Result:
 
 
 def quiet() -> None:
-    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that.
-
-    huggingface_hub reads the variable when it is imported, so this comes before any import of it.
-    """
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    if hub := sys.modules.get("huggingface_hub.constants"):
-        hub.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
+    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that."""
+    turn_telemetry_off()
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
