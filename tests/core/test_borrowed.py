@@ -27,6 +27,8 @@ from ita_med.errors import ItaMedError
 from ..hub import Client
 from ..hub_server import Hub
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "ita_med" / "borrowed").glob("*_inside.py"))
 LISTED = [one for name in MODULES for one in importlib.import_module(f"ita_med.borrowed.{name}").BORROWED]

@@ -29,6 +29,8 @@ from ita_med.training.record import run_folder  # noqa: E402
 
 from .conftest import write_corpus  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 DECODERS = [name for name in recipes.names() if not name.startswith(("encoders/", "scratch/"))]
 SMALL = [
