@@ -169,14 +169,14 @@ def fill_mirror(
 @app.command()
 def card(name: Annotated[str, typer.Argument(help="Dataset id.")], mirror: Mirror = None) -> None:
     """Print the data card; with --mirror, its counts are those of the raw files there."""
+    from ita_med.build_report import BuildReport
     from ita_med.dataset_builders import build, build_record, cards
-    from ita_med.report import Report
 
     module = build.builder(name)
     if mirror is None:
         typer.echo(cards.card(name), nl=False)
         return
-    files, report = build.open_files(name, mirror), Report()
+    files, report = build.open_files(name, mirror), BuildReport()
     for _ in build.examples(name, files=files, report=report):
         pass
     record = build_record.record(name, module.VERSION, files, report)

@@ -26,7 +26,7 @@ RACES = 5
 LONGEST_WAIT = 600.0
 WAIT_AND_TRY_AGAIN = {408, 429, 500, 502, 503, 504}
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _commit(api: HfApi, change: Change, kind: str, files: dict[str, Path | bytes
     return done.oid
 
 
-def patiently(call: Callable[[], Result]) -> Result:
+def patiently(call: Callable[[], Returned]) -> Returned:
     """The call's result; after 429, 5xx or a broken connection it waits as long as the Hub asks, and calls again."""
     from huggingface_hub.errors import HTTPError
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.corpus_pipeline import sorted_runs
-from ita_med.dataset_builders.corpus_pipeline.recipe import Decontaminate
-from ita_med.dataset_builders.corpus_pipeline.words import Hashes, ngram_hashes, tables
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import DecontaminateSettings
+from ita_med.dataset_builders.corpus_pipeline.shingles import Hashes, ngram_hashes, tables
 from ita_med.errors import ItaMedError
 from ita_med.schema import ChoiceExample, Example, TextExample
 
@@ -100,7 +100,7 @@ def documents(examples: list[Example]) -> dict[str, str]:
     return {key: "\n".join(texts) for key, texts in out.items()}
 
 
-def build_index(settings: Decontaminate, mirror: str | None, out: Path) -> None:
+def build_index(settings: DecontaminateSettings, mirror: str | None, out: Path) -> None:
     """Write the index of all labelled texts, and checked.json: what was compared, what could not be and why."""
     units: list[Unit] = []
     texts: list[str] = []
@@ -188,7 +188,12 @@ def match(index: Index, n: int, words: Hashes, size: int) -> list[tuple[int, int
 
 
 def decide(
-    folder: Path, matches: list[Path], kept: list[NDArray[np.bool_]], ids: list[Path], out: list[Path], s: Decontaminate
+    folder: Path,
+    matches: list[Path],
+    kept: list[NDArray[np.bool_]],
+    ids: list[Path],
+    out: list[Path],
+    s: DecontaminateSettings,
 ) -> None:
     """Write for every task the contaminated documents (sorted numbers), and contamination.json for the report.
 

@@ -10,7 +10,7 @@ from ita_med.errors import ItaMedError
 
 
 @dataclass(frozen=True)
-class Normalise:
+class NormaliseSettings:
     """fold_white_space: every run of white space becomes one space, also line ends."""
 
     on: bool = True
@@ -18,12 +18,12 @@ class Normalise:
 
 
 @dataclass(frozen=True)
-class Language:
+class LanguageSettings:
     on: bool = True
 
 
 @dataclass(frozen=True)
-class Quality:
+class QualitySettings:
     """Thresholds for terse clinical notes; shares are of the characters that are no white space.
 
     repeated_lines: share of the text that lies in lines that occurred before, for texts of ten lines and more.
@@ -40,12 +40,12 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Exact:
+class ExactSettings:
     on: bool = True
 
 
 @dataclass(frozen=True)
-class MinHash:
+class MinHashSettings:
     """As in datatrove's defaults: similarity (1 / bands) ** (1 / rows) = 0.72 over word n-grams."""
 
     on: bool = True
@@ -56,7 +56,7 @@ class MinHash:
 
 
 @dataclass(frozen=True)
-class Decontaminate:
+class DecontaminateSettings:
     """A document is removed if it shares an n-gram that at most `max_documents` documents of the corpus hold, or holds
     at least `min_share` of an evaluation document's n-grams.
 
@@ -73,7 +73,7 @@ class Decontaminate:
 
 
 @dataclass(frozen=True)
-class PersonalData:
+class PersonalDataSettings:
     """model: an installed spaCy model that finds names (label PER), beside the patterns and given names.
 
     threshold: a find with a lower score is left.
@@ -85,24 +85,24 @@ class PersonalData:
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputSettings:
     """format: "parquet" (zstd) or "jsonl.zst"."""
 
     format: str = "parquet"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CorpusRecipe:
     """slurm, ray: options handed to datatrove's executors as they are ({"partition": …, "time": …})."""
 
-    normalise: Normalise = Normalise()
-    language: Language = Language()
-    quality: Quality = Quality()
-    exact: Exact = Exact()
-    minhash: MinHash = MinHash()
-    decontaminate: Decontaminate = Decontaminate()
-    personal_data: PersonalData = PersonalData()
-    output: Output = Output()
+    normalise: NormaliseSettings = NormaliseSettings()
+    language: LanguageSettings = LanguageSettings()
+    quality: QualitySettings = QualitySettings()
+    exact: ExactSettings = ExactSettings()
+    minhash: MinHashSettings = MinHashSettings()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
+    personal_data: PersonalDataSettings = PersonalDataSettings()
+    output: OutputSettings = OutputSettings()
     slurm: dict[str, Any] = field(default_factory=dict)
     ray: dict[str, Any] = field(default_factory=dict)
 
@@ -111,7 +111,7 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if name not in ("slurm", "ray")}
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> CorpusRecipe:
     """A recipe file; what it leaves out keeps its default."""
     import yaml
 
@@ -119,7 +119,7 @@ def read_recipe(path: Path) -> Recipe:
         values = yaml.safe_load(path.read_text("utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ItaMedError(f"{path}: not a YAML file ({error})") from error
-    recipe: Recipe = _fill(Recipe, values, f"{path}")
+    recipe: CorpusRecipe = _fill(CorpusRecipe, values, f"{path}")
     if recipe.output.format not in ("parquet", "jsonl.zst"):
         raise ItaMedError(f'{path}: output.format is "{recipe.output.format}", expected parquet or jsonl.zst')
     return recipe
