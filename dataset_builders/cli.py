@@ -193,18 +193,19 @@ def leakage(
     from rich.console import Console
 
     from ita_med import sources
-    from ita_med.dataset_builders import build, leakage
+    from ita_med.dataset_builders import build, leakage, leakage_page
 
     console = Console(stderr=True)
     with console.status("reading") as status:  # says nothing where stderr is no terminal
-        groups, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
-    synthetic = build.open_files(groups[0].dataset, mirror, download=False).kind == sources.EMBEDDED
+        splits, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
+    synthetic = build.open_files(splits[0].dataset, mirror, download=False).kind == sources.EMBEDDED
     if page:
-        leakage.write(page, leakage.page(groups, overlaps, absent, synthetic))
+        text = leakage_page.page(splits, overlaps, absent, synthetic)
+        leakage_page.write(page, text + leakage_page.notes_of(page))
     if json:
         print_json({"synthetic": synthetic, "not_measured": absent, "overlaps": [o.__dict__ for o in overlaps]})
         return
-    typer.echo("\n".join(aligned(leakage.table(overlaps), left=2)))
+    typer.echo("\n".join(aligned(leakage_page.table(overlaps), left=2)))
     typer.echo(f"{len(overlaps):,} pairs of splits compared; not there: {', '.join(absent) or 'none'}")
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ita_med.dataset_builders.same_text import CONTAINED, MAX_DOCUMENTS, SEQUENCE
 from ita_med.errors import ItaMedError
 
 
@@ -61,14 +62,15 @@ class DecontaminateSettings:
     at least `min_share` of an evaluation document's n-grams.
 
     A phrase that many documents share is boilerplate, not a leak (the rule of Brown et al. 2020, appendix C, with
-    their 10 documents and 13 words). max_documents 0: every shared n-gram counts, boilerplate or not.
+    their 10 documents and 13 words). Words are compared by the rule of `ita_med.dataset_builders.same_text`.
+    max_documents 0: every shared n-gram counts, boilerplate or not.
     training: labelled training documents are looked for too; they are reported, and nothing is removed for them.
     """
 
     on: bool = True
-    words: int = 13
-    max_documents: int = 10
-    min_share: float = 0.5
+    words: int = SEQUENCE
+    max_documents: int = MAX_DOCUMENTS
+    min_share: float = CONTAINED
     training: bool = True
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import MinHashSettings
-from ita_med.dataset_builders.corpus_pipeline.shingles import Hashes
+from ita_med.dataset_builders.same_text import Hashes
 
 MERSENNE = np.uint64((1 << 61) - 1)
 _SHIFT = np.uint64(61)

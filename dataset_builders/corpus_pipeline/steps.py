@@ -25,8 +25,9 @@ from ita_med.dataset_builders.corpus_pipeline import (
 from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import CorpusRecipe
 from ita_med.dataset_builders.corpus_pipeline.inputs import Piece, records
 from ita_med.dataset_builders.corpus_pipeline.minhash import Signer
-from ita_med.dataset_builders.corpus_pipeline.shingles import Hashes, shingles, tables
+from ita_med.dataset_builders.corpus_pipeline.shingles import shingles, word_table
 from ita_med.dataset_builders.corpus_pipeline.tally import Tally
+from ita_med.dataset_builders.same_text import Hashes
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -185,8 +186,8 @@ class Match:
 
     def __call__(self, data: None, rank: int, world_size: int) -> None:
         settings, decontamination = self.recipe.minhash, self.recipe.decontaminate
-        (words, hashes), signer = tables(), Signer(settings)
-        index = decontaminate.load_index(self.work.index()) if decontamination.on else None
+        words, signer = word_table(), Signer(settings)
+        labelled = decontaminate.load_labelled(self.work.index()) if decontamination.on else None
         repeated = set(sorted_runs.load(self.work.repeated(rank))[:, 0].tolist())
         numbers: list[int] = []
         keys: list[Hashes] = []
@@ -194,12 +195,11 @@ class Match:
         for n, document in enumerate(shards.documents(self.work.clean(rank))):
             if n in repeated:
                 continue
-            own = words.of(document.text)
-            if settings.on and len(own) >= settings.words:
+            if settings.on and len(own := words.of(document.text)) >= settings.words:
                 numbers.append(n)
                 keys.append(signer.keys(shingles(own, settings.words)))
-            if index:
-                matches += decontaminate.match(index, n, hashes.of(own), decontamination.words)
+            if labelled:
+                matches += decontaminate.match(labelled, n, document.text, decontamination.words)
         near_duplicates.save(self.work.bands(), rank, numbers, keys, settings.bands)
         sorted_runs.save(self.work.matches(rank), np.array(matches, decontaminate.MATCH))
 

@@ -190,15 +190,6 @@ def test_a_hash_at_the_modulus_becomes_zero_as_in_datatrove() -> None:
     assert np.concatenate(step.get_signature(shingles.reshape(-1, 1)))[column] == 0
 
 
-@given(st.lists(st.sampled_from("abcd"), max_size=25), st.integers(1, 4))
-def test_equal_ngrams_have_equal_hashes_and_no_others(tokens: list[str], n: int) -> None:
-    hashes = shingles.ngram_hashes(shingles.WordHashes().of([t.encode() for t in tokens]), n).tolist()
-    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
-    assert len(hashes) == len(grams)
-    for i, gram in enumerate(grams):
-        assert [g == gram for g in grams] == [h == hashes[i] for h in hashes]
-
-
 # ----- Duplicates -------------------------------------------------------------------------------------------
 
 
@@ -630,12 +621,9 @@ def decide(tmp_path: Path, labelled: list[str], texts: list[str], rule: Decontam
     """Removed documents and what the report says of the labelled texts u0, u1, …"""
     units = [decontaminate.Unit("d/c/test", f"u{i}", True) for i in range(len(labelled))]
     tmp_path.mkdir(exist_ok=True)
-    decontaminate._save(decontaminate._index(units, labelled, rule.words), tmp_path)
-    index = decontaminate.load_index(tmp_path)
-    table, hashes = shingles.tables()
-    matches = [
-        m for n, t in enumerate(texts) for m in decontaminate.match(index, n, hashes.of(table.of(t)), rule.words)
-    ]
+    decontaminate.save_labelled(decontaminate.index_texts(units, labelled, rule.words), tmp_path)
+    known = decontaminate.load_labelled(tmp_path)
+    matches = [row for n, text in enumerate(texts) for row in decontaminate.match(known, n, text, rule.words)]
     sorted_runs.save(tmp_path / "matches.npy", np.array(matches, decontaminate.MATCH))
     (tmp_path / "ids.json").write_bytes(orjson.dumps([f"d{n}" for n in range(len(texts))]))
     kept = [np.ones(len(texts), bool)]
@@ -678,6 +666,17 @@ def test_a_short_evaluation_text_must_be_the_whole_document(tmp_path: Path) -> N
         "Nota: qual è la diagnosi più probabile",
     ]
     assert decide(tmp_path, ["Qual è la diagnosi più probabile"], texts, DecontaminateSettings())[0] == [0, 1]
+
+
+def test_texts_are_the_same_by_the_one_rule(tmp_path: Path) -> None:
+    """Accents, capitals and spacing hide no copy; a table with other doses is no copy."""
+    gold = "È noto: 5 mg, 10 mg, 20 mg, 40 mg, 80 mg, 160 mg, perché l'età è di 80 anni e più"
+    texts = [
+        "E' noto 5mg 10mg 20mg 40mg 80mg 160mg PERCHE' L'ETA' E' DI 80 ANNI E PIU'",
+        "1 mg, 2 mg, 3 mg, 4 mg, 6 mg, 7 mg, 8 mg",
+        gold.replace("0", "1"),
+    ]
+    assert decide(tmp_path, [gold], texts, DecontaminateSettings())[0] == [0]
 
 
 def test_every_evaluated_split_of_the_catalogue_is_wanted() -> None:
