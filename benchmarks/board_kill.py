@@ -32,9 +32,9 @@ from typing import Any
 import requests
 from sqlalchemy import Engine, func, select
 
-from ita_med.leaderboard import accounts, queue, store, tables
-from ita_med.leaderboard.send import zipped
-from ita_med.leaderboard.submission import read_folder
+from ita_med.leaderboard.database import accounts, jobs, store, tables
+from ita_med.leaderboard.submissions.send import zipped
+from ita_med.leaderboard.submissions.submission import read_folder
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
 
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]
@@ -45,7 +45,8 @@ SILENT = 1.0
 WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from ita_med.leaderboard import queue, store
+from ita_med.leaderboard import worker
+from ita_med.leaderboard.database import store
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 engine = store.connect(os.environ["ITA_MED_DB"])
 def command(job, out):
@@ -53,8 +54,8 @@ def command(job, out):
 print("up", flush=True)
 idle = 0
 while idle < 3 or not rounds:
-    job = queue.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
-                     silent=float(sys.argv[3]))
+    job = worker.work(engine, f"w{os.getpid()}", folder / "out", "embedded", command=command, beats=0.1,
+                      silent=float(sys.argv[3]))
     idle = 0 if job else idle + 1
     if not job:
         time.sleep(float(sys.argv[3]) / 2)
@@ -113,7 +114,7 @@ def ask(engine: Engine, user: accounts.User, n: int) -> None:
     """Models for the worker of one round; those that failed are queued again."""
     with store.writing(engine) as connection:
         for k in range(MODELS):
-            queue.enqueue(connection, user, f"kill/model-{n}-{k}")
+            jobs.enqueue(connection, user, f"kill/model-{n}-{k}")
 
 
 def started(engine: Engine, command: list[str]) -> subprocess.Popen[str]:
@@ -180,25 +181,26 @@ def client(url: str, folder: Path, token: str, told: dict[str, int], name: str) 
 
 def wrong(engine: Engine, told: dict[str, int]) -> list[str]:
     """What is not as the clients were told, or half there."""
-    s, r, u = tables.submissions, tables.results, tables.uploads
+    submissions, results, uploads = tables.submissions, tables.results, tables.uploads
     with engine.begin() as connection:
-        there = {row.claim["revision"]: row.id for row in connection.execute(select(s.c.id, s.c.claim))}
-        keys = [key for (key,) in connection.execute(select(s.c.key))]
-        results = dict(
-            map(tuple, connection.execute(select(r.c.submission_id, func.count()).group_by(r.c.submission_id)))
-        )
-        counted = Counter(number for (number,) in connection.execute(select(u.c.submission_id)))
-        ids = {number for (number,) in connection.execute(select(s.c.id))}
+        there = {
+            row.claim["revision"]: row.id for row in connection.execute(select(submissions.c.id, submissions.c.claim))
+        }
+        keys = [key for (key,) in connection.execute(select(submissions.c.key))]
+        tasks_of = select(results.c.submission_id, func.count()).group_by(results.c.submission_id)
+        scored = dict(map(tuple, connection.execute(tasks_of)))
+        counted = Counter(number for (number,) in connection.execute(select(uploads.c.submission_id)))
+        ids = {number for (number,) in connection.execute(select(submissions.c.id))}
     found = [f"lost: {name}" for name, number in told.items() if there.get(name) != number]
     found += ["double"] if len(set(keys)) != len(keys) else []
-    found += [f"half: {number}" for number in ids if results.get(number) != len(TASKS) or counted[number] != 1]
-    return found + [f"orphan: {number}" for number in (set(results) | set(counted)) - ids]
+    found += [f"half: {number}" for number in ids if scored.get(number) != len(TASKS) or counted[number] != 1]
+    return found + [f"orphan: {number}" for number in (set(scored) | set(counted)) - ids]
 
 
 def state(engine: Engine) -> str:
     with engine.begin() as connection:
-        jobs = Counter(job.state for job in queue.jobs(connection, 10_000))
-    return "jobs " + ", ".join(f"{n} {name}" for name, n in sorted(jobs.items()))
+        states = Counter(job.state for job in jobs.jobs(connection, 10_000))
+    return "jobs " + ", ".join(f"{n} {name}" for name, n in sorted(states.items()))
 
 
 def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
@@ -212,12 +214,14 @@ def settled(engine: Engine, folder: Path, rounds: int) -> list[str]:
     worker = started(engine, [str(folder / "worker.py"), str(folder), "1", str(SILENT)])
     worker.wait(300)
     with engine.begin() as connection:
-        jobs: list[Any] = queue.jobs(connection, 10_000)
+        queued: list[Any] = jobs.jobs(connection, 10_000)
         rows = select(tables.submissions.c.claim).where(tables.submissions.c.provenance == "reproduced")
         models = Counter(row.claim["model"] for row in connection.execute(rows))
-    found = [f"job {job.id} is {job.state}: {job.message}" for job in jobs if job.state != "done"]
-    found += [f"{len(jobs)} jobs of {MODELS * rounds}"] if len(jobs) != MODELS * rounds else []
-    return found + [f"{model}: {models[model]} results" for model in {job.model for job in jobs} if models[model] != 1]
+    found = [f"job {job.id} is {job.state}: {job.message}" for job in queued if job.state != "done"]
+    found += [f"{len(queued)} jobs of {MODELS * rounds}"] if len(queued) != MODELS * rounds else []
+    return found + [
+        f"{model}: {models[model]} results" for model in {job.model for job in queued} if models[model] != 1
+    ]
 
 
 if __name__ == "__main__":

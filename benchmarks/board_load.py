@@ -35,10 +35,11 @@ import numpy as np
 from sqlalchemy import Engine, func, select
 
 from ita_med import catalogue, sources
-from ita_med.leaderboard import accounts, demo, store, tables
-from ita_med.leaderboard.check import gold
-from ita_med.leaderboard.send import zipped
-from ita_med.leaderboard.submission import Claim, Submission
+from ita_med.leaderboard import demo
+from ita_med.leaderboard.database import accounts, store, tables
+from ita_med.leaderboard.submissions.check import gold
+from ita_med.leaderboard.submissions.send import zipped
+from ita_med.leaderboard.submissions.submission import Claim, Submission
 
 SYSTEMS = 200
 VISITS = [

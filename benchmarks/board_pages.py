@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import uvicorn
 
-from ita_med.leaderboard import accounts, store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import shell
-from ita_med.leaderboard.ranking import Board
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.pages import gradio_shell
+from ita_med.leaderboard.results.ranking import Board
+from ita_med.leaderboard.web.settings import Settings
 from leaderboard import add
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -67,7 +67,7 @@ def _seconds(run: Any) -> str:
 def _in_a_browser(app: Any, openings: int) -> list[tuple[str, str, str]]:
     from playwright.sync_api import sync_playwright
 
-    shell.gradio()
+    gradio_shell.gradio()
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()

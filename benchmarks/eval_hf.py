@@ -23,6 +23,7 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from ita_med.tasks.benchmark import lm_eval_files
 from ita_med.tasks.benchmark.task_data import load
 from ita_med.tasks.evaluation import hf_engine, prompt_requests
 
@@ -43,7 +44,7 @@ def ours(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
 
 def plain(lm: HFLM, mirror: str | None) -> dict[str, list[str]]:
     manager = TaskManager(
-        include_path=str(prompt_requests.YAML_FOLDER),
+        include_path=str(lm_eval_files.FOLDER),
         include_defaults=False,
         metadata={"mirror": mirror} if mirror else {},
     )

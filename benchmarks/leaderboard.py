@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from ita_med import catalogue
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard.comparing import compare
+from ita_med.leaderboard.database import accounts, store
 from ita_med.leaderboard.demo import synthetic_scores
-from ita_med.leaderboard.ranking import Board
-from ita_med.leaderboard.submission import Claim, Submission
+from ita_med.leaderboard.results.compare_systems import compare
+from ita_med.leaderboard.results.ranking import Board
+from ita_med.leaderboard.submissions.submission import Claim, Submission
 
 SYSTEMS = 200
 DOCUMENTS = {

@@ -18,7 +18,7 @@ import numpy as np
 from seqeval.metrics import f1_score
 
 from ita_med.schema import Span, SpanExample
-from ita_med.tasks.families import spans
+from ita_med.tasks.families.spans import Spans, SpanSetting
 from ita_med.tasks.scoring import matching, metrics
 
 DOCUMENTS, ROUNDS = 20_000, 3
@@ -79,7 +79,7 @@ def main() -> None:
         tp, fp, fn = np.array(rows).reshape(-1, len(LABELS) + 1, 3).sum((0, 1))
         return float(metrics.f1(tp, fp, fn))
 
-    setting = spans.Setting({label: (label.lower(), "") for label in LABELS}, argumentation=False)
+    setting = SpanSetting({label: (label.lower(), "") for label in LABELS})
     examples = [
         SpanExample(str(n), str(n), t, [Span(s, e, label, t[s:e]) for label, s, e in located(g)])
         for n, (t, (_, g, _)) in enumerate(zip(texts, documents, strict=True))
@@ -89,9 +89,11 @@ def main() -> None:
         for t, (_, _, p) in zip(texts, documents, strict=True)
     ]
 
+    family = Spans({})
+
     def everything() -> float:
-        rows = np.array([spans.count(setting, e, a) for e, a in zip(examples, answers, strict=True)])
-        values, _ = metrics.evaluate(spans.metrics(setting), rows, [e.id for e in examples])
+        rows = np.array([family.count(setting, e, a) for e, a in zip(examples, answers, strict=True)])
+        values, _ = metrics.evaluate(family.metrics(setting), rows, [e.id for e in examples])
         return values["score"]
 
     peer, peer_score = best(lambda: f1_score(gold_tags, predicted_tags))

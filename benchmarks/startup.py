@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from ita_med import catalogue
-from ita_med.tasks.evaluation.prompt_requests import YAML_FOLDER
+from ita_med.tasks.benchmark.lm_eval_files import FOLDER
 
 ROUNDS = 5
 STOP = """
@@ -66,7 +66,7 @@ def main() -> None:
     ready = ",".join(task.id for task in catalogue.tasks(ready=True))
     with tempfile.TemporaryDirectory() as folder:
         own = ["ita-med", "eval", "--tasks", ready, "--out", str(Path(folder) / "run"), *model]
-        peer = ["lm_eval", "run", "--tasks", ready, "--include_path", str(YAML_FOLDER), *model]
+        peer = ["lm_eval", "run", "--tasks", ready, "--include_path", str(FOLDER), *model]
         cls = CLASSES[given.model]
         codes = {
             "lm_eval": STOP.format(

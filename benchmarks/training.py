@@ -43,9 +43,14 @@ from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from ita_med.tasks.evaluation.model import TEMPLATE_SETTINGS
-from ita_med.training import data, estimate, sft
+from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import recipe as recipes
+from ita_med.training.backend.devices import matrix_speed
+from ita_med.training.data import fine_tuning
+from ita_med.training.data.prompt_rows import PromptRow
+from ita_med.training.decoders import sft
+from ita_med.training.models.lora import lora
+from ita_med.training.models.size import size
 
 PLAIN = trl_utils._use_triton
 """TRL's own: our trainer replaces it for the whole process, so each of TRL's rounds puts it back."""
@@ -69,10 +74,10 @@ def a_recipe(model: Path, packing: str, batch: int) -> Any:
     return recipes.load(recipes.find("smollm2/smollm2-135m-instruct-ft"), changes)
 
 
-def trainers(model: Path, rows: list[data.Row], out: Path, batch: int) -> dict[str, Any]:
+def trainers(model: Path, rows: list[PromptRow], out: Path, batch: int) -> dict[str, Any]:
     """Way -> a function that makes its trainer anew."""
     tokenizer = AutoTokenizer.from_pretrained(model)
-    tokens = Dataset.from_list(list(data.encode(rows, tokenizer, chat=True)))
+    tokens = Dataset.from_list(list(fine_tuning.encode(rows, tokenizer, chat=True)))
     theirs = Dataset.from_list(
         [{k: row[k] for k in ("prompt", "completion")} | {"chat_template_kwargs": TEMPLATE_SETTINGS} for row in rows]
     )
@@ -82,7 +87,7 @@ def trainers(model: Path, rows: list[data.Row], out: Path, batch: int) -> dict[s
         recipe = a_recipe(model, "bfd" if packing else "none", batch)
         settings = sft.settings(recipe, out) | {"per_device_train_batch_size": batch, "gradient_accumulation_steps": 1}
         return SFTTrainer(str(model), SFTConfig(**settings), train_dataset=theirs, processing_class=tokenizer,
-                          peft_config=sft.lora(recipe))  # fmt: skip
+                          peft_config=lora(recipe))  # fmt: skip
 
     def ours(packing: str) -> Any:
         return sft.make(a_recipe(model, packing, batch), tokens, tokenizer, out)
@@ -121,12 +126,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:
         model = shrunk(args.model, args.layers, Path(place) / "model")
-        rows = data.prepare(a_recipe(model, "bfd", args.batch), args.mirror).rows[: args.rows]
+        rows = fine_tuning.prepare(a_recipe(model, "bfd", args.batch), args.mirror).rows[: args.rows]
         tokenizer = AutoTokenizer.from_pretrained(model)
-        lengths = [len(row["input_ids"]) for row in data.encode(rows, tokenizer, chat=True)]
-        size = estimate.size(a_recipe(model, "bfd", args.batch))
-        print(f"{len(rows)} rows, {sum(lengths):,} tokens ({min(lengths)}-{max(lengths)} each); {size.parameters:,} "
-              f"parameters; {estimate.matrix_speed(True)[1]}")  # fmt: skip
+        lengths = [len(row["input_ids"]) for row in fine_tuning.encode(rows, tokenizer, chat=True)]
+        whole = size(a_recipe(model, "bfd", args.batch))
+        print(f"{len(rows)} rows, {sum(lengths):,} tokens ({min(lengths)}-{max(lengths)} each); {whole.parameters:,} "
+              f"parameters; {matrix_speed(True)[1]}")  # fmt: skip
         ways = trainers(model, rows, Path(place) / "out", args.batch)
         times: dict[str, list[float]] = {way: [] for way in ways}
         for number in range(args.rounds):
@@ -145,8 +150,8 @@ def main() -> None:
     print(f"ours packed / trl packed  {median['trl packed'] / median['ours packed']:.2f}")
     print(f"ours packed / ours        {median['ours'] / median['ours packed']:.2f}   (what packing alone brings)")
     if torch.cuda.is_available():
-        speed, device = estimate.matrix_speed(True, seconds=1.0)
-        reached = 6 * size.parameters * sum(lengths) / median["ours packed"]
+        speed, device = matrix_speed(True, seconds=1.0)
+        reached = 6 * whole.parameters * sum(lengths) / median["ours packed"]
         print(f"MFU {reached / speed:.0%} of {speed / 1e12:.0f} TFLOP/s ({device}, measured)")
     else:
         print("no GPU: MFU not measured")

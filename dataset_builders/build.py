@@ -19,6 +19,7 @@ from ita_med.dataset_builders import build_record, cards, croissant
 from ita_med.dataset_builders.build_record import folder, pinned
 from ita_med.dataset_builders.formats.seen_texts import Seen
 from ita_med.errors import DataError, ItaMedError, SourceError
+from ita_med.files import replace_folder, write_json, write_whole
 from ita_med.schema import SCHEMAS, Example, from_row, to_table, validate
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, 
                 writers.write(config, split, to_table(group, module.CONFIGS[config]))
         built = Built(module.VERSION, files.kind, 0.0, report)
         _describe(name, root, build_record.record(name, module.VERSION, files, report))
-        sources.replace_folder(root, out / name)
+        replace_folder(root, out / name)
     write_index(out)
     built.seconds = time.perf_counter() - started
     return built
@@ -152,12 +153,12 @@ def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, 
 
 def _describe(name: str, root: Path, record: dict[str, Any]) -> None:
     """README.md (the card), report.json and croissant.json of what was built."""
-    build_record.write_json(root / build_record.RECORD_FILE, record)
+    write_json(root / build_record.RECORD_FILE, record)
     (root / "README.md").write_text(cards.card(name, record), "utf-8")
     schemas = {config: builder(name).CONFIGS[config] for config in record["configs"]}
     note = cards.SYNTHETIC if record["source"] == sources.EMBEDDED else ""
     metadata = croissant.metadata(catalogue.dataset(name), root, schemas, record["version"], note)
-    build_record.write_json(root / croissant.FILE, metadata)
+    write_json(root / croissant.FILE, metadata)
 
 
 class _Writers:
@@ -258,6 +259,4 @@ def write_index(out: Path) -> None:
         lines += [f"  - split: {split}", f"    path: {name}/{config}/{file}"]
     names = sorted({name for name, _, _ in found})
     lines += ["---", "", "# Built by ita-med", "", *(f"- [{name}]({name}/README.md)" for name in names), ""]
-    temporary = out / ".README.md"
-    temporary.write_text("\n".join(lines), "utf-8")
-    temporary.replace(out / "README.md")
+    write_whole(out / "README.md", "\n".join(lines))

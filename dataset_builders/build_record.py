@@ -57,10 +57,3 @@ def record(name: str, version: str, files: sources.Files, report: BuildReport) -
     """What report.json holds."""
     head = {"dataset": name, "source": files.kind, "files": condense(files.seen)}
     return head | counts(version, report)
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Indented JSON, put in place whole."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    temporary.replace(path)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.dataset_builders import build_record, known_overlaps, licences
+from ita_med.printing import markdown_table
 from ita_med.version import __version__
 
 UNVERIFIED_NOTE = "This builder was written from upstream's documentation; its authors could not see the real files."
@@ -133,7 +134,7 @@ def _facts(entry: catalogue.Dataset) -> str:
         "Upstream": entry.homepage,
         "Benchmark tasks": ", ".join(tasks) or "none",
     }
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows.items())
+    return "\n".join(markdown_table([(name, _cell(value)) for name, value in rows.items()], header=False))
 
 
 def _cell(value: str) -> str:
@@ -144,29 +145,29 @@ def _composition(record: dict[str, Any] | None) -> list[str]:
     if not record:
         return ["## Composition", NOT_SEEN]
     dropped = [
-        f"| {config} | {split} | {reason} | {n:,} |"
+        (config, split, reason, f"{n:,}")
         for config, splits in record["configs"].items()
         for split, counts in splits.items()
         for reason, n in counts["dropped"].items()
     ]
-    lost = ["| config | split | reason | annotations |", "|---|---|---|---:|"]
+    lost = markdown_table([("config", "split", "reason", "annotations"), *dropped], right=[3])
     return [
         "## Composition",
         "\n".join(composition_table(record)),
         "## Dropped annotations",
-        "\n".join(lost + dropped) if dropped else "None: every annotation of the files that were read is kept.",
+        "\n".join(lost) if dropped else "None: every annotation of the files that were read is kept.",
         f"Warnings (oddities that lose nothing): {_counts(record['warnings']) or 'none'}.",
     ]
 
 
 def composition_table(record: dict[str, Any]) -> list[str]:
     """Markdown lines: config, split, examples, documents, annotations, relations."""
-    lines = ["| config | split | examples | documents | annotations | relations |", "|---|---|---:|---:|---|---|"]
+    lines = [["config", "split", "examples", "documents", "annotations", "relations"]]
     for config, splits in record["configs"].items():
         for split, r in splits.items():
-            head = f"| {config} | {split} | {r['examples']:,} | {r['documents']:,} "
-            lines.append(f"{head}| {_counts(r['annotations'])} | {_counts(r['relations'])} |")
-    return lines
+            numbers = [f"{r['examples']:,}", f"{r['documents']:,}"]
+            lines.append([config, split, *numbers, _counts(r["annotations"]), _counts(r["relations"])])
+    return markdown_table(lines, right=[2, 3])
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -198,9 +199,9 @@ def _provenance(entry: catalogue.Dataset, record: dict[str, Any] | None) -> str:
         return f"{head} No file is pinned: none could be seen."
     origin = {"embedded": "the synthetic sample", "pinned": "the pinned upstream files"}
     by = f"Counted by ita-med {__version__}, data version {record['version']}, from"
-    lines = [f"{head} {by} {origin.get(record['source'], 'the upstream files')}:", "", "| file | sha256 |", "|---|---|"]
+    lines = [f"{head} {by} {origin.get(record['source'], 'the upstream files')}:", ""]
     shown = build_record.condense(record["files"], FILES_SHOWN_PER_FOLDER)
-    lines += [f"| {path} | `{digest}` |" for path, digest in shown.items()]
+    lines += markdown_table([("file", "sha256"), *((path, f"`{digest}`") for path, digest in shown.items())])
     if any(path.endswith("/") for path in shown):
         lines += ["", "A folder's sha256 is that of the `sha256sum` lines of its files, in path order."]
     return "\n".join(lines)

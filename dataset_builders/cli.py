@@ -9,6 +9,8 @@ import typer
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError, MissingPackage, MissingSource
+from ita_med.files import write_whole
+from ita_med.numbers import NONE
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
@@ -104,7 +106,7 @@ def _built_table(done: dict[str, Built]) -> list[str]:
         for n, ((config, split), r) in enumerate(built.report.splits.items()):
             sums = [r.examples, r.documents, *(sum(kind.values()) for kind in (r.annotations, r.relations, r.dropped))]
             head = [name if n == 0 else "", config, split]
-            table.append([*head, *(f"{x:,}" if x else "–" for x in sums), f"{built.seconds:.1f}" if n == 0 else ""])
+            table.append([*head, *(f"{x:,}" if x else NONE for x in sums), f"{built.seconds:.1f}" if n == 0 else ""])
     warnings: list[str] = []
     for name, built in done.items():
         kinds = [f"{kind} {n:,}" for kind, n in sorted(built.report.warnings.items()) if kind != "synthetic_sample"]
@@ -201,7 +203,7 @@ def leakage(
     synthetic = build.open_files(splits[0].dataset, mirror, download=False).kind == sources.EMBEDDED
     if page:
         text = leakage_page.page(splits, overlaps, absent, synthetic)
-        leakage_page.write(page, text + leakage_page.notes_of(page))
+        write_whole(page, text + leakage_page.notes_of(page))
     if json:
         print_json({"synthetic": synthetic, "not_measured": absent, "overlaps": [o.__dict__ for o in overlaps]})
         return

@@ -7,6 +7,8 @@ from pathlib import Path
 from ita_med.dataset_builders import leakage
 from ita_med.dataset_builders.known_overlaps import KNOWN
 from ita_med.dataset_builders.leakage import Overlap, SplitTexts
+from ita_med.numbers import NONE
+from ita_med.printing import markdown_table
 
 COLUMNS = ["training split", "evaluation split", "texts", "exact", "near", "contained", "touched"]
 
@@ -25,7 +27,7 @@ def page(splits: list[SplitTexts], overlaps: list[Overlap], absent: list[str], s
     """The Markdown of docs/leakage.md: what is counted, the matrix, the pairs, what was compared, known overlaps."""
     trains = list(dict.fromkeys(o.train for o in overlaps))
     evaluations = list(dict.fromkeys(o.evaluation for o in overlaps))
-    cells = {(o.train, o.evaluation): f"{o.affected:,} / {o.touched:,}" if o.touched else "–" for o in overlaps}
+    cells = {(o.train, o.evaluation): f"{o.affected:,} / {o.touched:,}" if o.touched else NONE for o in overlaps}
     matrix = [["", *trains], *([e, *(cells.get((t, e), "") for t in trains)] for e in evaluations)]
     compared = [["split", "views with these texts", "texts", "words", "left out"]]
     compared += [
@@ -45,15 +47,15 @@ def page(splits: list[SplitTexts], overlaps: list[Overlap], absent: list[str], s
         "Evaluation split by training split: exact + near + contained / touched. A corpus (raw text) is also held",
         "against labelled training splits. An empty cell was not compared.",
         "",
-        *markdown(matrix),
+        *markdown_table(matrix),
         "",
         "## Pairs that share something",
         "",
-        *markdown(table(overlaps)),
+        *markdown_table(table(overlaps)),
         "",
         "## What was compared",
         "",
-        *markdown(compared),
+        *markdown_table(compared),
         "",
         f"Not measured, as their files were not there: {', '.join(absent) or 'none'}.",
         "",
@@ -70,16 +72,3 @@ def notes_of(path: Path) -> str:
     before = path.read_text("utf-8") if path.is_file() else ""
     found, notes = before.partition(NOTES)[1:]
     return f"\n{found}{notes}" if found else ""
-
-
-def markdown(rows: list[list[str]]) -> list[str]:
-    """A Markdown table; the first row is its header."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
-
-
-def write(path: Path, text: str) -> None:
-    """Put the page in place whole."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -20,8 +20,9 @@ from typing import Any
 import orjson
 
 from ita_med import catalogue, checksums, sources
-from ita_med.dataset_builders import build, build_record
+from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError, SourceError
+from ita_med.files import replace_folder, write_json
 from ita_med.version import __version__
 
 MANIFEST = "MANIFEST.json"
@@ -184,7 +185,7 @@ def _fill_one(root: Path, name: str, origin: Path | None, gated: bool) -> Outcom
             copy = Path(partial) / name
             shutil.copytree(origin / name, copy)
             _check(origin, name, copy)
-            sources.replace_folder(copy, folder)
+            replace_folder(copy, folder)
         return _register(root, name, folder, "filled", f"copied from {origin}")
     if not build.builder(name).SOURCES or (entry.access != "open" and not gated):
         return Outcome(name, "unavailable", f"put its files into {folder} and run this again; {_where_to_ask(entry)}")
@@ -225,7 +226,7 @@ def _register(root: Path, name: str, folder: Path, state: str, detail: str) -> O
     manifest = read_manifest(root)
     manifest["datasets"][name] = _entry(name, folder)
     manifest["datasets"] = dict(sorted(manifest["datasets"].items()))
-    build_record.write_json(root / MANIFEST, manifest)
+    write_json(root / MANIFEST, manifest)
     return _done(root, name, state, detail)
 
 

@@ -15,6 +15,7 @@ from ita_med import checksums, sources
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build, build_record
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json, write_whole
 
 
 def pin(name: str, mirror: str, to: Path) -> None:
@@ -25,8 +26,8 @@ def pin(name: str, mirror: str, to: Path) -> None:
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
     lines = [f"{digest}  {path}\n" for path, digest in build_record.condense(files.seen).items()]
-    (to / checksums.CHECKSUM_FILE).write_text("".join(lines), "utf-8")
-    build_record.write_json(to / build_record.COUNTS_FILE, build_record.counts(module.VERSION, report))
+    write_whole(to / checksums.CHECKSUM_FILE, "".join(lines))
+    write_json(to / build_record.COUNTS_FILE, build_record.counts(module.VERSION, report))
 
 
 if __name__ == "__main__":

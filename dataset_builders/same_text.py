@@ -1,4 +1,4 @@
-"""When two texts are the same: one rule for the report of leaks, the guard of training, the decontamination of corpora.
+"""When two texts are the same: one rule for leak reports, the leak filter of training and decontamination of corpora.
 
 A text is its words in their order. Words are runs of letters and runs of digits, read without regard to
 

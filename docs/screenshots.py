@@ -13,10 +13,11 @@ from pathlib import Path
 
 import uvicorn
 
-from ita_med.leaderboard import demo, store
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.pages import shell
+from ita_med.leaderboard.database import store
+from ita_med.leaderboard.pages import gradio_shell
+from ita_med.leaderboard.web.settings import Settings
 
 FOLDER = Path(__file__).parent / "screenshots"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -59,7 +60,7 @@ def _served(database: Path) -> str:
         uvicorn.Config(make_app(engine, "embedded", Settings(check_processes=0)), port=0, log_config=None)
     )
     threading.Thread(target=server.run, daemon=True).start()
-    while not (server.started and shell.ready()):
+    while not (server.started and gradio_shell.ready()):
         time.sleep(0.1)
     return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 

@@ -9,24 +9,9 @@ import json
 from pathlib import Path
 
 from ita_med import catalogue
+from ita_med.printing import markdown_table
 
 DOCS = Path(__file__).parent
-METRICS = {
-    "score": "the headline",
-    "precision": "precision of the headline's matches",
-    "recall": "recall of the headline's matches",
-    "f1_macro": "mean of the labels' F1",
-    "f1_offset": "F1 by label and character offsets; an answer without offsets is grounded to the text in order",
-    "f1_relaxed": "F1 where any overlap with a mention of the same label counts",
-    "f1_token": "F1 over the tokens of argument components",
-    "f1_unlabelled": "F1 of head and tail without the relation's label",
-    "f1_known": "micro-F1 over the items that the note speaks of",
-    "f1_known_normalised": "the same after case, accents and units are folded",
-    "item_accuracy": "share of right items, the unknown ones included",
-    "accuracy_answered": "accuracy over the questions that were answered",
-    "abstained": "share of questions answered with null",
-    "parse_failure": "share of answers that could not be read; they are wrong",
-}
 
 
 def pages() -> dict[str, str]:
@@ -35,6 +20,7 @@ def pages() -> dict[str, str]:
 
 
 def page(task: catalogue.Task) -> str:
+    from ita_med.tasks.benchmark.lm_eval_files import generation_line
     from ita_med.tasks.benchmark.task_data import load
 
     data = load(task.id, "embedded")
@@ -43,7 +29,7 @@ def page(task: catalogue.Task) -> str:
     seen = "" if entry.status == "ready" else " The builder was written without the real files."
     facts = [
         ("Dataset", f"[{entry.name}](../datasets.md): view `{task.config}`, split `{task.eval_split}`"),
-        ("Family", f"{catalogue.FAMILIES[task.family]}, {_kind(task)}"),
+        ("Family", f"{data.family.names['it']}, {_kind(task)}"),
         ("Origin of the Italian", entry.origin),
         ("Licence, access", f"{entry.licence}; {entry.access}"),
         ("Size as upstream states it", entry.size),
@@ -57,9 +43,7 @@ def page(task: catalogue.Task) -> str:
         "",
         f"`{task.id}`: {entry.note}{seen}",
         "",
-        "| | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in facts),
+        *markdown_table(facts, header=False),
         "",
         "## Prompt",
         "",
@@ -71,14 +55,14 @@ def page(task: catalogue.Task) -> str:
         "",
         *_block(data.target(example)),
         "",
-        f"Generation settings: `{_generation(task)}`. The canonical form, which `ita-med score` reads too:",
+        f"Generation settings: `{generation_line(task)}`. The canonical form, which `ita-med score` reads too:",
         "",
         *_block(json.dumps({"id": example.id, "answer": data.gold(example)}, ensure_ascii=False), "json"),
         "",
         "## Scores",
         "",
-        *(f"- `{name}`: {METRICS[name]}" for name in data.metrics if name in METRICS),
-        *(["- `f1_LABEL`: F1 of each label"] if any(n not in METRICS for n in data.metrics) else []),
+        *(f"- `{name}`: {metric.meaning}" for name, metric in data.family.metrics(data.setting).items()),
+        *(["- `f1_LABEL`: F1 of each label"] if data.family.label_metrics(data.setting) else []),
         "",
         "## Floors",
         "",
@@ -95,14 +79,6 @@ def _kind(task: catalogue.Task) -> str:
 
 def _block(text: str, language: str = "text") -> list[str]:
     return [f"```{language}", *text.split("\n"), "```"]
-
-
-def _generation(task: catalogue.Task) -> str:
-    import ita_med.tasks
-
-    name = task.id.removeprefix("ita_med_")
-    path = Path(str(ita_med.tasks.__file__)).parent / "lm_eval" / f"{name}.yaml"
-    return next(line for line in path.read_text("utf-8").splitlines() if line.startswith("generation_kwargs")).strip()
 
 
 def floors() -> dict[str, dict[str, list[float]]]:

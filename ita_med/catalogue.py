@@ -48,7 +48,8 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Task:
-    """shots: "CONFIG/SPLIT" of the same dataset from which few-shot examples are drawn."""
+    """shots: "CONFIG/SPLIT" of the same dataset from which few-shot examples are drawn; max_gen_toks: tokens that an
+    answer may have."""
 
     id: str
     dataset: str
@@ -58,6 +59,7 @@ class Task:
     status: str
     eval_split: str
     shots: str
+    max_gen_toks: int
     headline: str
     title: str
 

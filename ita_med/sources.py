@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from ita_med import archives
 from ita_med.errors import MissingSource, SourceError
+from ita_med.files import replace_folder
 
 EMBEDDED = "embedded"
 MIRROR_VARIABLE = "ITA_MED_MIRROR"
@@ -270,25 +271,6 @@ def pull(dataset: str, sources: tuple[Source, ...], folder: Path, sums: dict[str
                 pinned = (sums or {}).get(remote.path)
                 fetch(dataset, remote.url, root / remote.path, f"sha256:{pinned}" if pinned else remote.checksum)
         replace_folder(root, folder)
-
-
-def replace_folder(new: Path, old: Path) -> None:
-    """Put `new` in the place of `old`; if that fails, `old` is where it was. Both are on one file system."""
-    import shutil
-    import tempfile
-
-    if not old.exists():
-        new.rename(old)
-        return
-    with tempfile.TemporaryDirectory(dir=old.parent, prefix=f".{old.name}-", ignore_cleanup_errors=True) as aside:
-        kept = Path(aside) / old.name
-        old.rename(kept)
-        try:
-            new.rename(old)
-        except OSError:
-            kept.rename(old)
-            raise
-        shutil.rmtree(kept)
 
 
 def _zenodo(dataset: str, source: Zenodo) -> list[Remote]:

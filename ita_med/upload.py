@@ -210,7 +210,11 @@ def _commit(api: HfApi, change: Change, kind: str, files: dict[str, Path | bytes
 
 
 def patiently(call: Callable[[], Returned]) -> Returned:
-    """The call's result; after 429, 5xx or a broken connection it waits as long as the Hub asks, and calls again."""
+    """The call's result; after 429, 5xx or a broken connection it waits as long as the Hub asks, and calls again.
+
+    Own code: huggingface_hub's `http_backoff` repeats single requests, not calls of `HfApi`, and waits for however long
+    a server asks; tenacity would replace the loop below, but not `_wait`, and be one more dependency of the core.
+    """
     from huggingface_hub.errors import HTTPError
 
     tries = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,41 +16,32 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from ita_med import sources
-from ita_med.leaderboard.answers import Cache, Counters, Guard, Problem, log
-from ita_med.leaderboard.limits import RateLimit, Settings
-from ita_med.leaderboard.ranking import Board
-from ita_med.leaderboard.uploads import Checkers
+from ita_med.leaderboard.pages import gradio_shell, routes
+from ita_med.leaderboard.results.ranking import Board
+from ita_med.leaderboard.web import api_compare, api_read, api_submit
+from ita_med.leaderboard.web.http_cache import Cache
+from ita_med.leaderboard.web.middleware import OutermostMiddleware
+from ita_med.leaderboard.web.rate_limit import RateLimit
+from ita_med.leaderboard.web.responses import Problem
+from ita_med.leaderboard.web.settings import Settings
+from ita_med.leaderboard.web.state import SharedState
+from ita_med.leaderboard.web.uploads import Checkers
 from ita_med.version import __version__
 
-
-@dataclass
-class State:
-    """What the routes share. files: of the pages; synthetic: the board shows runs on the sample, and says so."""
-
-    engine: Engine
-    mirror: str | None
-    settings: Settings
-    board: Board
-    checkers: Checkers
-    users: RateLimit
-    addresses: RateLimit
-    cache: Cache = field(default_factory=Cache)
-    files: Cache = field(default_factory=Cache)
-    counters: Counters = field(default_factory=Counters)
-
-    @property
-    def synthetic(self) -> bool:
-        return self.mirror == sources.EMBEDDED
+log = logging.getLogger(__name__)
 
 
 def make_app(engine: Engine, mirror: str | None = None, settings: Settings | None = None) -> FastAPI:
-    """The app over a database; mirror: where the gold data lie, None for the cache, the sample where nothing is."""
-    from ita_med.leaderboard import api, api_compare, api_submit
-    from ita_med.leaderboard.pages import routes, shell
+    """The web application of a board.
 
+    Args:
+        engine: The board's database.
+        mirror: Where the gold data lie; None for the cache, or for the embedded sample where the cache is empty.
+        settings: How the board is set up.
+    """
     mirror = sources.or_sample(mirror)
     settings = settings or Settings()
-    state = State(
+    state = SharedState(
         engine,
         mirror,
         settings,
@@ -65,7 +56,7 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_first_view, args=(state,), name="first view", daemon=True).start()
         if settings.shell:
-            shell.load_beside()
+            gradio_shell.load_beside()
         yield
         state.checkers.close()
         state.board.close()
@@ -80,31 +71,32 @@ def make_app(engine: Engine, mirror: str | None = None, settings: Settings | Non
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.board = state
+    app.state.shared = state
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     def document(request: Request) -> Response:
         return state.files.answer(request, app.openapi, "", "openapi")
 
-    app.include_router(api.router)
+    app.include_router(api_read.router)
     app.include_router(api_submit.router)
     app.include_router(api_compare.router)
     if settings.sign_in:
-        from ita_med.leaderboard import login
-        from ita_med.leaderboard.pages import login as login_pages
+        # a board without sign-in loads no line of it
+        from ita_med.leaderboard.pages import sign_in_page
+        from ita_med.leaderboard.sign_in import oauth
 
-        app.include_router(login_pages.router(login.ready(settings.sign_in)))
+        app.include_router(sign_in_page.router(oauth.ready(settings.sign_in)))
     app.include_router(routes.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Guard, counters=state.counters)
+    app.add_middleware(OutermostMiddleware, counters=state.counters)
     return app
 
 
-def _first_view(state: State) -> None:
+def _first_view(state: SharedState) -> None:
     """Compute what the first reader will ask for, while the server already answers."""
     try:
         state.board.ranking(synthetic=state.synthetic)
@@ -123,13 +115,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """What was sent is not repeated."""
+    """A 422 with places and reasons; the input itself is not echoed, for it may hold personal data."""
     assert isinstance(error, RequestValidationError)
     found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:20]]
     return Problem("Invalid request", 422, found[0] if found else "", problems=found).response()
 
 
 async def _no_database(request: Request, error: Exception) -> Response:
-    """Down, or busy for longer than writers wait."""
+    """A 503: the database is down, or has been busy for longer than writers wait."""
     log.error("the database does not answer (%s)", type(error).__name__)
     return Problem("The database does not answer", 503, headers={"retry-after": "10"}).response()

@@ -27,7 +27,7 @@ def _connect(database: str) -> Engine:
     from ita_med.errors import MissingPackage
 
     try:
-        from ita_med.leaderboard import store
+        from ita_med.leaderboard.database import store
     except ImportError as error:
         raise MissingPackage("the leaderboard", "leaderboard", error) from error
     return store.connect(database)
@@ -36,8 +36,8 @@ def _connect(database: str) -> Engine:
 @app.command()
 def check(run: Run, mirror: Mirror = None, json: Json = False) -> None:
     """Check a submission line by line and score it, as the board would; needs no network and sends nothing."""
-    from ita_med.leaderboard.check import check as check_files
-    from ita_med.leaderboard.submission import read_folder
+    from ita_med.leaderboard.submissions.check import check as check_files
+    from ita_med.leaderboard.submissions.submission import read_folder
 
     checked = check_files(read_folder(run), mirror)
     if json:
@@ -70,7 +70,7 @@ def submit(
     provenance: Annotated[str, typer.Option(help="For maintainers: reproduced, or floor.")] = "re-scored",
 ) -> None:
     """Send a run to a board; the token is read from the environment variable ITA_MED_TOKEN."""
-    from ita_med.leaderboard.send import send
+    from ita_med.leaderboard.submissions.send import send
 
     answer = send(run, to, os.environ.get(TOKEN_VARIABLE, ""), dry_run=dry_run, provenance=provenance)
     _refuse(run, answer.problems)
@@ -104,9 +104,9 @@ def serve(
     from ita_med.errors import MissingPackage
 
     try:
-        from ita_med.leaderboard.limits import Settings
-        from ita_med.leaderboard.providers import configured
         from ita_med.leaderboard.server import run_server
+        from ita_med.leaderboard.sign_in.providers import configured
+        from ita_med.leaderboard.web.settings import Settings
     except ImportError as error:
         raise MissingPackage("the board", "leaderboard", error) from error
     sign_in = configured(os.environ)
@@ -136,8 +136,7 @@ def queue(
 ) -> None:
     """Show the queue of models, or add one."""
     engine = _connect(db)
-    from ita_med.leaderboard import accounts, store
-    from ita_med.leaderboard import queue as jobs
+    from ita_med.leaderboard.database import accounts, jobs, store
 
     with store.writing(engine) as connection:
         jobs.requeue(connection)
@@ -171,18 +170,19 @@ def work(
     import time
 
     engine = _connect(db)
-    from ita_med.leaderboard import queue as jobs
+    from ita_med.leaderboard import worker
+    from ita_med.leaderboard.database import jobs
 
     if show:
         with engine.begin() as connection:
             waiting = [job for job in jobs.jobs(connection) if job.state == "queued"]
-        typer.echo(jobs.printed(waiting[0]) if waiting else "nothing waits")
+        typer.echo(worker.printed(waiting[0]) if waiting else "nothing waits")
         return
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         try:
-            job = jobs.work(engine, f"{platform.node()[:40]}-{os.getpid()}", folder, mirror)
-        except jobs.NotYours as error:
+            job = worker.work(engine, f"{platform.node()[:40]}-{os.getpid()}", folder, mirror)
+        except jobs.JobTakenAway as error:
             typer.echo(f"ita-med: {error}", err=True)
             continue
         if job is not None:
@@ -204,7 +204,7 @@ def user(
 ) -> None:
     """Add a user, or forget one."""
     engine = _existing(db) if forget else _connect(db)
-    from ita_med.leaderboard import accounts, store
+    from ita_med.leaderboard.database import accounts, store
 
     with store.writing(engine) as connection:
         if forget:
@@ -225,7 +225,7 @@ def token(
 ) -> None:
     """Make a token of a user; it is shown once and kept as a hash."""
     engine = _connect(db)
-    from ita_med.leaderboard import accounts, store
+    from ita_med.leaderboard.database import accounts, store
 
     with store.writing(engine) as connection:
         if revoke:
@@ -239,7 +239,7 @@ def token(
 def backup(out: Annotated[Path, typer.Argument(help="A new file.")], db: Database = DEFAULT) -> None:
     """Copy the database while the board runs."""
     engine = _existing(db)
-    from ita_med.leaderboard.backup import backup as copy
+    from ita_med.leaderboard.database.backup import backup as copy
 
     copy(engine, out)
     typer.echo(f"Written to {out}")
@@ -249,7 +249,7 @@ def backup(out: Annotated[Path, typer.Argument(help="A new file.")], db: Databas
 def restore(source: Annotated[Path, typer.Argument(help="A file of backup.")], db: Database = DEFAULT) -> None:
     """Put a backup in place as a new database; an existing one is never overwritten."""
     from ita_med.errors import ItaMedError
-    from ita_med.leaderboard.backup import restore as put
+    from ita_med.leaderboard.database.backup import restore as put
 
     if "://" in db:
         raise ItaMedError("restore writes an SQLite file; for PostgreSQL use pg_restore")
@@ -265,11 +265,10 @@ def export(
 ) -> None:
     """Write the board as a site of plain HTML pages and as CSV, JSON, Markdown, LaTeX and BibTeX files."""
     engine = _existing(db)
-    from ita_med.leaderboard import export as tables
-    from ita_med.leaderboard import static_site
-    from ita_med.leaderboard.ranking import Board
+    from ita_med.leaderboard.publish import static_site, table_files
+    from ita_med.leaderboard.results.ranking import Board
 
-    for path in tables.write(Board(engine), out, synthetic=synthetic):
+    for path in table_files.write(Board(engine), out, synthetic=synthetic):
         typer.echo(path)
     written = static_site.write(engine, out, synthetic=synthetic)
     typer.echo(f"{written[0]} and {len(written) - 1} files of its pages")
@@ -287,9 +286,9 @@ def publish(
 ) -> None:
     """Publish the results as a dataset of the Hub: scores and what is declared; no predictions, no user names."""
     engine = _existing(db)
-    from ita_med.leaderboard import publishing
+    from ita_med.leaderboard.publish import hub_dataset
 
-    change = publishing.publish(engine, to, synthetic=synthetic, private=private, dry_run=dry_run)
+    change = hub_dataset.publish(engine, to, synthetic=synthetic, private=private, dry_run=dry_run)
     typer.echo(_changed(change, dry_run))
 
 
@@ -308,9 +307,9 @@ def deploy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
 ) -> None:
     """Run the board as a Docker Space."""
-    from ita_med.leaderboard import deploying
+    from ita_med.leaderboard.publish import hub_space
 
-    done = deploying.deploy(
+    done = hub_space.deploy(
         space, bucket=bucket, secrets=secret, wheel=wheel, private=private, dry_run=dry_run, sign_in=sign_in
     )
     typer.echo(_changed(done.change, dry_run))

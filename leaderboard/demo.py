@@ -19,12 +19,13 @@ from sqlalchemy import Connection, Engine
 from ita_med import catalogue, sources
 from ita_med.catalogue import Task
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, store
-from ita_med.leaderboard.check import check, gold
-from ita_med.leaderboard.submission import Claim, read_folder
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.submissions.check import check, gold
+from ita_med.leaderboard.submissions.submission import Claim, read_folder
 from ita_med.tasks.baselines import KINDS
 from ita_med.tasks.baselines.predict import predict
-from ita_med.tasks.benchmark.task_data import FAMILY_MODULES, Scores
+from ita_med.tasks.benchmark.task_data import Scores
+from ita_med.tasks.families.registry import family_of
 from ita_med.version import BENCHMARK_VERSION
 
 USER = "demo"
@@ -39,10 +40,13 @@ RUNS = Path(__file__).parent / "demo_runs"
 
 
 def seed(engine: Engine, runs: Sequence[Path] = (), mirror: str = sources.EMBEDDED) -> None:
-    """Fill an empty board; does nothing where the demo is already there.
+    """Fill an empty board; does nothing where the board has rows already.
 
-    runs: folders of `ita-med eval` on the same data, checked and scored like any submission; a floor among them stands
-    in place of the same one made here.
+    Args:
+        engine: The board's database.
+        runs: Folders of `ita-med eval` on the same data, checked and scored like any submission; a floor among them
+            stands in place of the same one made here.
+        mirror: Where the gold data lie; `sources.EMBEDDED` for the sample.
     """
     synthetic = mirror == sources.EMBEDDED
     with store.writing(engine) as connection:
@@ -107,7 +111,15 @@ def _add(
 
 
 def files(claim: Claim, kind: str, share: float, family: str = "", mirror: str = sources.EMBEDDED) -> dict[str, bytes]:
-    """A submission on what the mirror holds: a floor's answers, and the right ones for a share of the documents."""
+    """The files of an invented submission: right answers for a share of the documents, a floor's answers for the rest.
+
+    Args:
+        claim: What the submission says of its model.
+        kind: The floor, one of `baselines.KINDS`.
+        share: Of the documents that are answered rightly, from 0 to 1.
+        family: Only tasks of this family; "" for all.
+        mirror: Where the gold data lie; tasks whose data are not there are left out.
+    """
     tasks = [task.id for task in catalogue.tasks(ready=True) if family in ("", task.family) and _there(task.id, mirror)]
     if not tasks:
         raise ItaMedError(f"{mirror}: the data of no task are there; a mirror has a sub-folder per dataset")
@@ -140,19 +152,18 @@ def _lines(task: str, kind: str, share: float, seed: str, mirror: str) -> bytes:
 
 
 def synthetic_scores(task: Task, documents: int, skill: float, rng: np.random.Generator) -> Scores:
-    """Drawn counts of a task in its own columns, for benchmarks and tests of the ranking; no documents exist."""
-    module = FAMILY_MODULES[task.family]
-    setting = module.setting(task, [])
-    if task.family in ("qa", "crf"):
-        counts = np.zeros((documents, 4 if task.family == "qa" else 11))
-        counts[:, 0] = 1
-        counts[:, 2] = rng.random(documents) < skill if task.family == "qa" else rng.beta(9 * skill, 9 - 9 * skill)
-    else:
-        counts = np.zeros((documents, 2 + 3 * (len(setting.labels) + 1)))
-        mentions = rng.poisson(8, documents)
-        counts[:, 0], counts[:, 2] = 1, rng.binomial(mentions, skill)
-        counts[:, 3], counts[:, 4] = rng.poisson(2, documents), mentions - counts[:, 2]
-    total = module.headline(setting, counts.sum(0))
+    """Scores of a system that does not exist on documents that do not exist, for benchmarks and tests of the ranking.
+
+    Args:
+        task: Its family decides the columns of the counts.
+        documents: Number of documents.
+        skill: Expected score, from 0 to 1.
+        rng: Draws the counts.
+    """
+    family = family_of(task)
+    setting = family.setting(task, [])
+    counts = family.synthetic_counts(setting, documents, skill, rng)
+    total = family.headline(setting, counts.sum(0))
     ids = [f"{n:05}" for n in range(documents)]
     metrics = {"score": float(total[0] / total[1]) if total[1] else 1.0, "parse_failure": 0.0}
     return Scores(

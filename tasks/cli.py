@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ita_med import catalogue
+from ita_med.files import write_whole
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
@@ -17,7 +18,7 @@ app = typer.Typer(help="Tasks: list them, show a prompt.", no_args_is_help=True)
 
 @app.command("list")
 def list_tasks(json: Json = False) -> None:
-    """The 20 tasks: family, data, in or out of distribution, status."""
+    """All tasks: family, data, in or out of distribution, status."""
     rows = catalogue.tasks()
     if json:
         print_json([{name: getattr(task, name) for name in task.__dataclass_fields__} for task in rows])
@@ -90,7 +91,7 @@ def evaluate(
     """Evaluate a model on tasks and write a submission folder; after a stop, the same command goes on."""
     from ita_med.tasks import report as reports
     from ita_med.tasks.benchmark import model_facts
-    from ita_med.tasks.evaluation.evaluate import Run
+    from ita_med.tasks.evaluation.eval_run import Run
     from ita_med.tasks.evaluation.evaluate import evaluate as run_model
 
     run = Run(model, model_args, num_fewshot, apply_chat_template, limit, batch_size, device, seed)
@@ -192,18 +193,11 @@ def report(
     parts = ["id"] if id_only else ["ood"] if ood_only else None
     found = reports.build(runs or [], baseline=baseline, mirror=mirror, parts=parts, with_reference=reference)
     if html:
-        _write(html, reports.render(found, "html"))
+        write_whole(html, reports.render(found, "html"))
     if out:
-        _write(out, reports.render(found, form))
+        write_whole(out, reports.render(found, form))
     else:
         typer.echo(reports.render(found, form), nl=False)
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file or nothing."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)
 
 
 TOP_LEVEL: dict[str, Callable[..., None]] = {"eval": evaluate, "score": score, "report": report}

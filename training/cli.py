@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ita_med.errors import ItaMedError
+from ita_med.numbers import NONE
 from ita_med.options import Json, Mirror
 from ita_med.printing import aligned, print_json
 
 if TYPE_CHECKING:
-    from ita_med.training.run import Plan
+    from ita_med.training.plan.training_plan import TrainingPlan
 
 
 def train(
@@ -52,15 +53,17 @@ def train(
     chosen = recipes.load(recipes.find(recipe), changes)
     if accelerate:
         raise typer.Exit(_launch(accelerate, processes))
-    from ita_med.training import run
-    from ita_med.training.estimate import is_first
-
     if dry_run:
-        _print_plan(run.plan(chosen, mirror, strict=strict), out, merge, json)
+        from ita_med.training.plan.training_plan import plan
+
+        _print_plan(plan(chosen, mirror, strict=strict), out, merge, json)
         return
     if out is None:
         raise ItaMedError("--out names the folder of the run; --dry-run needs none")
-    manifest = run.train(chosen, out, mirror, strict=strict, merge=merge)
+    from ita_med.training.backend.devices import is_first
+    from ita_med.training.train import train as train_by
+
+    manifest = train_by(chosen, out, mirror, strict=strict, merge=merge)
     if is_first():
         if json:
             print_json(manifest)
@@ -73,7 +76,7 @@ def _launch(profile: str, processes: int | None) -> int:
     import subprocess
     import sys
 
-    from ita_med.training.sft import require_packages
+    from ita_med.training.backend.libraries import require_packages
 
     require_packages()
     number = ["--num_processes", str(processes)] if processes else []
@@ -108,19 +111,19 @@ def _without_launch(arguments: list[str]) -> list[str]:
     return kept
 
 
-def _print_plan(plan: Plan, out: Path | None, merge: bool, json: bool) -> None:
-    from ita_med.training import runs
-    from ita_med.training.plan_text import lines, refusals
+def _print_plan(plan: TrainingPlan, out: Path | None, merge: bool, json: bool) -> None:
+    from ita_med.training.plan.dry_run import lines, refusals
+    from ita_med.training.record import licences, run_folder
 
     if json:
         import dataclasses
 
         print_json(
             {
-                "recipe": runs.as_run(plan.recipe),
+                "recipe": run_folder.as_run(plan.recipe),
                 "data": plan.counts,
                 **plan.facts,
-                "licences": runs.licences(plan.counts),
+                "licences": licences.of_data(plan.counts),
                 "may_not_be_published": refusals(plan),
                 "estimate": dataclasses.asdict(plan.estimate) | {"memory_gib": plan.estimate.memory_gib},
             }
@@ -134,7 +137,7 @@ def _print_result(manifest: dict[str, Any], out: Path) -> None:
     for name, counts in manifest["data"].items():
         left = sum(counts.get("leaking", {}).values()) + counts.get("too_long", 0)
         rows = counts.get("rows", counts.get("documents", 0))
-        table.append([name, f"{rows:,}", f"{counts['tokens']:,}" if "tokens" in counts else "–", f"{left:,}"])
+        table.append([name, f"{rows:,}", f"{counts['tokens']:,}" if "tokens" in counts else NONE, f"{left:,}"])
     loss = manifest["loss"]
     typer.echo("\n".join(aligned(table, left=1)))
     typer.echo(f"\nloss {loss['first']} → {loss['last']} in {manifest['steps']:,} steps, {manifest['tokens']:,} tokens")
@@ -167,7 +170,7 @@ def publish(
     ] = None,
 ) -> None:
     """Publish a trained model on the Hugging Face Hub, with a card, as far as the licences of its data allow."""
-    from ita_med.training import publish as publishing
+    from ita_med.training.publish import hub_model as publishing
 
     done = publishing.publish(
         run, to, results or [], mirror=mirror, weights=weights, base=base, private=private, dry_run=dry_run,

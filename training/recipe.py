@@ -5,13 +5,10 @@ Keys that are not known are an error; `--set train.epochs=2` changes a value.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from ita_med import catalogue
+from ita_med import catalogue, settings
 from ita_med.errors import ItaMedError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -166,72 +163,12 @@ def find(name: str) -> Path:
 
 def load(path: Path, changes: list[str] | None = None) -> Recipe:
     """Read a recipe and apply `changes` ("train.epochs=2"); an ItaMedError names the key that is wrong."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ItaMedError(f"{path} is no YAML ({error})") from error
-    if not isinstance(raw, dict):
-        raise ItaMedError(f"{path}: expected keys and values")
-    for change in changes or []:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise ItaMedError(f'--set {change}: expected KEY=VALUE, as in "train.epochs=2"')
-        _set(raw, key.split("."), yaml.safe_load(value), f"--set {key}")
+    raw = settings.read_yaml(path)
+    settings.change(raw, changes or [])
     raw.setdefault("name", path.stem)
-    recipe: Recipe = read(Recipe, raw, str(path))
+    recipe: Recipe = settings.read(Recipe, raw, str(path))
     _check(recipe, str(path))
     return recipe
-
-
-def _set(values: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
-    for key in keys[:-1]:
-        values = values.setdefault(key, {})
-        if not isinstance(values, dict):
-            raise ItaMedError(f'{where}: "{key}" holds no keys')
-    values[keys[-1]] = value
-
-
-def read(kind: type, raw: Any, where: str) -> Any:
-    """A dataclass from a mapping, strictly: unknown and missing keys and wrong types are errors."""
-    if not isinstance(raw, dict):
-        raise ItaMedError(f"{where}: expected keys and values")
-    types = get_type_hints(kind)
-    for key in raw:
-        if key not in types:
-            raise ItaMedError(f'{where}: unknown key "{key}"; known: {", ".join(types)}')
-    values = {}
-    for item in dataclasses.fields(kind):
-        at = f"{where}: {item.name}"
-        if item.name in raw:
-            values[item.name] = _value(types[item.name], raw[item.name], at)
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            raise ItaMedError(f"{at} is missing")
-    return kind(**values)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if get_origin(kind) in (Union, UnionType):
-        options = get_args(kind)
-        if value is None and type(None) in options:
-            return None
-        fitting = [o for o in options if o is not type(None) and (get_origin(o) or o) is type(value)]
-        return _value(fitting[0] if fitting else next(o for o in options if o is not type(None)), value, where)
-    if dataclasses.is_dataclass(kind):
-        return read(kind, value, where)  # type: ignore[arg-type]
-    if get_origin(kind) is list:
-        if isinstance(value, str):
-            value = [value]
-        if isinstance(value, list) and all(isinstance(v, str) for v in value):
-            return value
-        raise ItaMedError(f"{where} is {value!r}, expected a list of texts")
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        hint = "; YAML reads 1e-3 as a text, write 1.0e-3" if kind is float and isinstance(value, str) else ""
-        raise ItaMedError(f"{where} is {value!r}, expected {kind.__name__}{hint}")
-    return value
 
 
 def _check(recipe: Recipe, where: str) -> None:

@@ -19,6 +19,7 @@ from ita_med import sources
 from ita_med.dataset_builders.corpus_pipeline import corpus_report, decontaminate, inputs, steps
 from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import CorpusRecipe
 from ita_med.errors import ItaMedError
+from ita_med.files import replace_folder, write_whole
 
 EXECUTORS = ("local", "slurm", "ray")
 
@@ -48,7 +49,9 @@ class Finish:
         made["fingerprint"] = plan["fingerprint"]
         (result / "report.json").write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2))
         (result / "README.md").write_text(corpus_report.markdown(made), "utf-8")
-        sources.replace_folder(result, self.out)
+        for left in result.rglob(".*"):  # half a file of a task that was killed and ran again under another process id
+            left.unlink()
+        replace_folder(result, self.out)
 
 
 def stages(recipe: CorpusRecipe, work: steps.Work, tasks: int, out: Path) -> list[Stage]:
@@ -199,9 +202,7 @@ def _prepare(
         "inputs": described,
         "parts": [[astuple(piece) for piece in part] for part in parts],
     }
-    partial = work.root / ".plan.json"
-    partial.write_bytes(orjson.dumps(plan))
-    partial.replace(work.plan())
+    write_whole(work.plan(), orjson.dumps(plan))
 
 
 def _run_local(all_stages: list[Stage], work: steps.Work, workers: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+from ita_med import settings
 from ita_med.dataset_builders.same_text import CONTAINED, MAX_DOCUMENTS, SEQUENCE
 from ita_med.errors import ItaMedError
 
@@ -114,34 +115,10 @@ class CorpusRecipe:
 
 
 def read_recipe(path: Path) -> CorpusRecipe:
-    """A recipe file; what it leaves out keeps its default."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ItaMedError(f"{path}: not a YAML file ({error})") from error
-    recipe: CorpusRecipe = _fill(CorpusRecipe, values, f"{path}")
+    """A recipe file; what it leaves out keeps its default. `STEP: false` switches a step off."""
+    values = settings.read_yaml(path)
+    short = {name: {"on": value} for name, value in values.items() if isinstance(value, bool)}
+    recipe: CorpusRecipe = settings.read(CorpusRecipe, values | short, str(path))
     if recipe.output.format not in ("parquet", "jsonl.zst"):
         raise ItaMedError(f'{path}: output.format is "{recipe.output.format}", expected parquet or jsonl.zst')
     return recipe
-
-
-def _fill(cls: type, values: Any, where: str) -> Any:
-    names = [f.name for f in fields(cls)]
-    if not isinstance(values, dict) or (odd := [key for key in values if key not in names]):
-        found = f'unknown key "{odd[0]}"' if isinstance(values, dict) else f"{type(values).__name__}"
-        raise ItaMedError(f"{where}: {found}, expected {', '.join(names)}")
-    kinds = get_type_hints(cls)
-    return cls(**{name: _value(kinds[name], value, f"{where}: {name}") for name, value in values.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if is_dataclass(kind):
-        return _fill(kind, {"on": value} if isinstance(value, bool) else value, where)  # type: ignore[arg-type]
-    if kind is float and type(value) is int:
-        return float(value)
-    expected = kind if isinstance(kind, type) else dict
-    if type(value) is not expected:
-        raise ItaMedError(f"{where} is {value!r}, expected {expected.__name__}")
-    return value

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from ita_med.dataset_builders.corpus_pipeline.tally import Tally, merged
+from ita_med.printing import markdown_table
 from ita_med.version import __version__
 
 STEPS = ("normalise", "language", "quality", "exact_duplicate", "near_duplicate", "contaminated")
@@ -96,38 +97,32 @@ def markdown(report: dict[str, Any]) -> str:
     synthetic = [i["source"] for i in report["inputs"] if i["from"] == "embedded"]
     if synthetic:
         lines += [f"> **Synthetic samples** written for ita-med, not real texts: {', '.join(synthetic)}.", ""]
-    lines += ["## Steps", "", "| step | documents | words | characters | removed |", "|---|---:|---:|---:|---|"]
-    lines.append(_row("read", total["steps"]["normalise"]["before"], ""))
+    table = [["step", *NAMES, "removed"], _row("read", total["steps"]["normalise"]["before"], "")]
     for step, counts in total["steps"].items():
         reasons = ", ".join(f"{name} {c['documents']:,}" for name, c in counts["removed"].items())
-        lines.append(_row(step, counts["after"], reasons))
+        table.append(_row(step, counts["after"], reasons))
     replaced = ", ".join(f"`{name}` {n:,}" for name, n in total["personal_data"].items())
-    lines.append(_row("personal data", total["written"], replaced and f"replaced: {replaced}"))
+    table.append(_row("personal data", total["written"], replaced and f"replaced: {replaced}"))
+    lines += ["## Steps", "", *markdown_table(table, right=[1, 2, 3])]
     levels = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in report["duplicates"].items())
     lines += ["", f"Documents that repeat an earlier one: {levels} (each level includes those before it).", ""]
-    lines += ["## Sources", "", "| source | licence | documents read | documents | words | characters |"]
-    lines.append("|---|---|---:|---:|---:|---:|")
+    table = [["source", "licence", "documents read", *NAMES]]
     for source, licences in report["sources"].items():
         for licence, counts in licences.items():
             read, written = counts["steps"]["normalise"]["before"]["documents"], counts["written"]
-            cells = (f"{read:,}", *(f"{written[name]:,}" for name in NAMES))
-            lines.append(f"| {_cell(source)} | {_cell(licence)} | {' | '.join(cells)} |")
+            table.append([source, licence, f"{read:,}", *(f"{written[name]:,}" for name in NAMES)])
+    lines += ["## Sources", "", *markdown_table(table, right=[2, 3, 4, 5])]
     return "\n".join([*lines, *_decontamination(report["decontamination"]), ""])
 
 
-def _row(name: str, counts: dict[str, int], note: str) -> str:
-    return f"| {name.replace('_', ' ')} | {' | '.join(f'{counts[n]:,}' for n in NAMES)} | {note} |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _row(name: str, counts: dict[str, int], note: str) -> list[str]:
+    return [name.replace("_", " "), *(f"{counts[n]:,}" for n in NAMES), note]
 
 
 def _decontamination(report: dict[str, Any]) -> list[str]:
     if "checked" not in report:
         return ["", "Not compared with evaluation texts.", ""]
-    lines = ["", "## Evaluation texts", "", "| labelled data | documents | found | corpus documents removed | ids |"]
-    lines.append("|---|---:|---:|---:|---|")
+    table = [["labelled data", "documents", "found", "corpus documents removed", "ids"]]
     nothing = {"labelled_documents_found": 0, "corpus_documents_removed": 0, "examples": []}
     for name, entry in sorted(report["checked"].items()):
         found = report["found"].get(name, nothing)
@@ -136,7 +131,7 @@ def _decontamination(report: dict[str, Any]) -> list[str]:
         ids = ", ".join(f"{e['id']} {e['share']:.0%}" for e in found["examples"][:10])
         more = len(found["examples"]) > 10
         cells = (entry["documents"], found["labelled_documents_found"], found["corpus_documents_removed"])
-        lines.append(f"| {name}{note} | {' | '.join(f'{c:,}' for c in cells)} | {ids}{', …' if more else ''} |")
-    lines += ["", "Not checked:", ""]
+        table.append([f"{name}{note}", *(f"{c:,}" for c in cells), f"{ids}{', …' if more else ''}"])
+    lines = ["", "## Evaluation texts", "", *markdown_table(table, right=[1, 2, 3]), "", "Not checked:", ""]
     lines += [f"- {name}: {why}" for name, why in sorted(report["not_checked"].items())] or ["- nothing"]
     return lines

@@ -1,6 +1,6 @@
 """Evaluation texts in the corpus: what it shares with every labelled dataset that can be opened.
 
-Texts are the same by the rule of `ita_med.dataset_builders.same_text`, as in the report of leaks and the guard of
+Texts are the same by the rule of `ita_med.dataset_builders.same_text`, as in the report of leaks and the leak filter of
 training.
 """
 

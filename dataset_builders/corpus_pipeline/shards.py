@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from ita_med.dataset_builders.corpus_pipeline.inputs import COLUMNS
+from ita_med.files import whole_file
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -33,15 +35,22 @@ def documents(path: Path) -> Iterator[Document]:
             yield Document(text, name, metadata=values)
 
 
-class Writer:
-    """Writes rows to a file below a temporary name; the file has its name when it is whole."""
+@contextmanager
+def writer(path: Path) -> Iterator[Writer]:
+    """A writer of rows to a file of this name, which is there, whole, once the block has ended without an error."""
+    with whole_file(path) as temporary:
+        opened = Writer(*(_parquet if path.suffix == ".parquet" else _json_lines)(temporary))
+        yield opened
+        opened.close()
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._partial = path, path.with_name(f".{path.name}")
+
+class Writer:
+    """Collects rows and writes them in batches."""
+
+    def __init__(self, write: Callable[[list[dict[str, Any]]], Any], end: Callable[[], Any]) -> None:
+        self._write, self._end = write, end
         self._rows: list[dict[str, Any]] = []
         self._size = 0
-        self._write, self._end = (_parquet if path.suffix == ".parquet" else _json_lines)(self._partial)
 
     def add(self, values: dict[str, Any]) -> None:
         self._rows.append(values)
@@ -57,7 +66,6 @@ class Writer:
     def close(self) -> None:
         self._flush()
         self._end()
-        self._partial.replace(self._path)
 
 
 Functions = tuple[Callable[[list[dict[str, Any]]], Any], Callable[[], Any]]

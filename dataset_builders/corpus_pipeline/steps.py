@@ -147,15 +147,14 @@ class Keep:
     work: Work
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> None:
-        writer = shards.Writer(self.work.clean(rank))
         hashes, ids = [], []
-        for n, document in enumerate(data):
-            raw = document.metadata.pop("raw")
-            if self.recipe.exact.on:
-                hashes.append(exact_duplicates.record(n, raw, document.text))
-            ids.append(document.id)
-            writer.add(shards.row(document))
-        writer.close()
+        with shards.writer(self.work.clean(rank)) as writer:
+            for n, document in enumerate(data):
+                raw = document.metadata.pop("raw")
+                if self.recipe.exact.on:
+                    hashes.append(exact_duplicates.record(n, raw, document.text))
+                ids.append(document.id)
+                writer.add(shards.row(document))
         self.work.ids(rank).write_bytes(orjson.dumps(ids))
         exact_duplicates.save(_parent(self.work.exact(rank)), hashes)
 
@@ -286,9 +285,9 @@ class Write:
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> None:
         name = f"train-{rank:05}-of-{world_size:05}.{self.recipe.output.format}"
-        writer, tally = shards.Writer(self.work.result() / "data" / name), Tally()
-        for document in data:
-            tally.add("written", document.metadata, words_of(document.text), len(document.text))
-            writer.add(shards.row(document))
-        writer.close()
+        tally = Tally()
+        with shards.writer(self.work.result() / "data" / name) as writer:
+            for document in data:
+                tally.add("written", document.metadata, words_of(document.text), len(document.text))
+                writer.add(shards.row(document))
         tally.save(self.work.tally("write", rank))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med.build_report import BuildReport, SplitReport
-from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Span, SpanExample
 from ita_med.sources import Files
+from ita_med.text import decode
 
 NOTE = "#"
 TSV_COLUMNS = (
@@ -72,8 +72,8 @@ def documents(files: Files, texts: str, annotations: str) -> Iterator[tuple[str,
             raise DataError(f"{files.dataset}: {path} has no .{kind} file beside it ({len(missing)} such files)")
     for doc_id, (path, content) in sorted(txt.items()):
         ann_path, ann_content = ann[doc_id]
-        text = iob.decode(content, f"{files.dataset}: {path}")
-        yield doc_id, text, ann_path, iob.decode(ann_content, f"{files.dataset}: {ann_path}")
+        text = decode(content, f"{files.dataset}: {path}")
+        yield doc_id, text, ann_path, decode(ann_content, f"{files.dataset}: {ann_path}")
 
 
 def _stem(path: str) -> str:

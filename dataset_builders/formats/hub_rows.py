@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.sources import Files
+from ita_med.text import decode
 
 HubRow = tuple[str, dict[str, Any]]
 """("NAME: PATH, row N", the row)."""
@@ -60,7 +61,7 @@ def _rows(path: str, content: bytes, columns: set[str], where: str, exact: bool)
     if path.endswith(".parquet"):
         yield from _parquet_batches(io.BytesIO(content), (columns,), where, exact)
     elif path.endswith(".jsonl") or (path.endswith(".json") and content.lstrip()[:1] == b"{" and _lines(content)):
-        for number, row in json_lines.records(iob.decode(content, where), columns, where, exact=exact):
+        for number, row in json_lines.records(decode(content, where), columns, where, exact=exact):
             yield f"{where}, line {number}", row
     elif path.endswith(".json"):
         yield from _json_list(content, columns, where, exact)
@@ -100,7 +101,7 @@ def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: s
     for number, line in enumerate(content, 1):
         if line.strip():
             here = f"{where}, line {number}"
-            row = json_lines.loads_object(iob.decode(line, here), here)
+            row = json_lines.loads_object(decode(line, here), here)
             _check(set(row), columns, here, exact)
             yield here, row
 
@@ -126,7 +127,7 @@ def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: st
 
 def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[HubRow]:
     try:
-        records = json_lines.loads(iob.decode(content, where))
+        records = json_lines.loads(decode(content, where))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON ({error}); get the file again") from error
     if not isinstance(records, list):

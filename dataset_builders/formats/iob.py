@@ -9,17 +9,6 @@ from ita_med.errors import DataError
 from ita_med.schema import Span
 
 
-def decode(content: bytes, path: str) -> str:
-    """UTF-8 text of an upstream file, or an error that names the byte; no text holds a NUL."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8; get the file again") from error
-    if (place := content.find(b"\0")) >= 0:
-        raise DataError(f"{path}: byte {place} is a NUL, which no text holds; get the file again")
-    return text
-
-
 def blocks(text: str) -> Iterator[list[tuple[int, str]]]:
     """Runs of non-blank lines, each line with its number (from 1); only LF ends a line."""
     block: list[tuple[int, str]] = []

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import QueryParams
 
 from ita_med import catalogue
-from ita_med.leaderboard.ranking import SCALES, Row
-from ita_med.leaderboard.submission import MODEL_TYPES
+from ita_med.leaderboard.results.ranking import SCALES, BoardRow
+from ita_med.leaderboard.submissions.submission import MODEL_TYPES
 from ita_med.tasks.report.rows import COLUMNS, PARTS
 from ita_med.version import BENCHMARK_VERSION
 
@@ -23,7 +23,23 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Filters:
-    """Empty values filter nothing. parameters in millions; tasks: families whose task columns are shown."""
+    """What a reader asked to see of the ranking; an empty value filters nothing.
+
+    Attributes:
+        part: "all", "id" or "ood".
+        scale: "raw" or "normalised".
+        version: Of the benchmark.
+        min_parameters: In millions.
+        max_parameters: In millions.
+        open_weights: Only systems whose weights anybody can get.
+        licence: Of the model; `NOT_STATED` for none.
+        model_type: One of `MODEL_TYPES`.
+        method: As "zero-shot".
+        trained_on: One of `TRAINED`.
+        provenance: One of `PROVENANCES`.
+        q: Words that model, user or method must hold.
+        tasks: Families whose task columns are shown.
+    """
 
     part: str = "all"
     scale: str = "raw"
@@ -40,7 +56,7 @@ class Filters:
     tasks: tuple[str, ...] = field(default=())
 
     def query(self) -> dict[str, str | list[str]]:
-        """The address of this view, without what is as always."""
+        """The query of this view's address, without what has its usual value."""
         plain = Filters()
         found: dict[str, str | list[str]] = {}
         for name, value in vars(self).items():
@@ -57,7 +73,8 @@ class Filters:
         """Whether anything is set that the form shows only when it is opened."""
         return bool(self.query().keys() - {"part", "scale", "q"})
 
-    def keep(self, row: Row) -> bool:
+    def keep(self, row: BoardRow) -> bool:
+        """Whether a row matches all filters."""
         return all((
             not self.min_parameters or row.parameters >= self.min_parameters,
             not self.max_parameters or 0 < row.parameters <= self.max_parameters,
@@ -71,20 +88,25 @@ class Filters:
         ))  # fmt: skip
 
 
-def trained(row: Row, how: str) -> bool:
-    """Whether a system declares no benchmark task, some, or one that is out of distribution, as trained on."""
+def trained(row: BoardRow, how: str) -> bool:
+    """Whether a system declares to be trained on no task of the benchmark, on some, or on an OOD one.
+
+    Args:
+        row: The system.
+        how: One of `TRAINED`: "none", "some" or "ood".
+    """
     if how == "ood":
         return bool(contaminated(row))
     return bool(row.trained_on) == (how == "some")
 
 
-def contaminated(row: Row) -> list[str]:
+def contaminated(row: BoardRow) -> list[str]:
     """The OOD tasks that a system declares to be trained on."""
     return [task for task in row.trained_on if catalogue.task(task).distribution == "ood"]
 
 
 def read(query: QueryParams) -> Filters:
-    """The filters of an address; what makes no sense is as if it were not there."""
+    """The filters that an address asks for; values that make no sense are ignored."""
 
     def one_of(name: str, allowed: object, default: str = "") -> str:
         value = query.get(name, default)

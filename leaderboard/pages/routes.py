@@ -2,167 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
-from ita_med import catalogue
-from ita_med.errors import ItaMedError
-from ita_med.leaderboard import api, api_compare, queue, store
-from ita_med.leaderboard.answers import Problem
-from ita_med.leaderboard.api import spend
-from ita_med.leaderboard.app import State
-from ita_med.leaderboard.comparing import Compared
-from ita_med.leaderboard.documents import DocumentsCompared
-from ita_med.leaderboard.pages import (
-    compare,
-    figures,
-    filters,
-    model,
-    prose,
-    ranking,
-    shell,
-    submit,
-    tasks,
-    waiting,
-)
-from ita_med.leaderboard.pages.site import LANGUAGES, Page, Site, document, language_of, missing
-from ita_med.leaderboard.ranking import Ranking
+from ita_med.leaderboard.pages import figures_page, filters, gradio_shell, ranking_page
+from ita_med.leaderboard.pages.registry import CACHED, PAGES, shown_ranking
+from ita_med.leaderboard.pages.site import LANGUAGES, STATIC, Page, Site, document, language_of, missing
+from ita_med.leaderboard.web.responses import Problem
+from ita_med.leaderboard.web.state import SharedState, spend, state_of
 from ita_med.tasks.report import reference
-from ita_med.version import BENCHMARK_VERSION
 
 router = APIRouter(include_in_schema=False)
-STATIC = Path(__file__).parent / "static"
 TYPES = {
     ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }  # fmt: skip
 FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 """For files of Gradio, whose names hold a hash of what is in them."""
 HTML = "text/html; charset=utf-8"
-
-
-def ranking_page(state: State, site: Site, query: QueryParams) -> Page:
-    chosen = filters.read(query)
-    view, notice = _view(state, site, chosen)
-    with state.engine.begin() as connection:
-        versions = store.versions(connection, synthetic=state.synthetic)
-    return ranking.page(site, view, chosen, reference.load(), versions, notice)
-
-
-def _view(state: State, site: Site, chosen: filters.Filters) -> tuple[Ranking, str]:
-    """The ranking that is asked for; the raw one and a notice where nothing can be normalised."""
-    try:
-        return _ranking(state, chosen.part, chosen.scale, chosen.version), ""
-    except ItaMedError:
-        return _ranking(state, chosen.part, "raw", chosen.version), site.words["normalised_missing"]
-
-
-def _ranking(state: State, part: str, scale: str, version: str) -> Ranking:
-    return state.board.ranking(part, scale, synthetic=state.synthetic, version=version)
-
-
-def model_page(state: State, site: Site, query: QueryParams) -> Page:
-    asked = model_query(query)
-    number, version = int(asked["id"]), asked["version"]
-    try:
-        return model.page(site, api.system_of(state, _ranking(state, "all", "raw", version), number))
-    except Problem:
-        with state.engine.begin() as connection:
-            day = store.withdrawn(connection, number, synthetic=state.synthetic)
-        return model.withdrawn(site, number, day) if day else missing(site, "model", site.words["no_system"])
-
-
-def model_query(query: QueryParams) -> dict[str, str]:
-    number = query.get("id", "")
-    return {"id": number if re.fullmatch(r"[0-9]{1,15}", number) else "0", "version": filters.read(query).version}
-
-
-def tasks_page(state: State, site: Site, query: QueryParams) -> Page:
-    view = _ranking(state, "all", "raw", BENCHMARK_VERSION)
-    with state.engine.begin() as connection:
-        documents = store.documents(connection, view.data)
-        entries = store.entries(connection, synthetic=state.synthetic)
-    name = tasks_query(query)
-    if not name:
-        return tasks.page(site, view, documents)
-    known = {task.id: task for task in catalogue.tasks(ready=True)}
-    if name not in known:
-        return missing(site, "tasks", site.words["no_task"])
-    errors = {entry.id: 100 * entry.errors[name] for entry in entries if name in entry.errors}
-    return tasks.one(site, known[name], view, documents, errors)
-
-
-def tasks_query(query: QueryParams) -> str:
-    return query.get("task", "")[:80]
-
-
-def queue_page(state: State, site: Site, query: QueryParams) -> Page:
-    with state.engine.begin() as connection:
-        return waiting.page(site, queue.jobs(connection))
-
-
-def method_page(state: State, site: Site, query: QueryParams) -> Page:
-    return prose.page(site, "method")
-
-
-def about_page(state: State, site: Site, query: QueryParams) -> Page:
-    return prose.page(site, "about", state.settings.contact)
-
-
-def figures_page(state: State, site: Site, query: QueryParams) -> Page:
-    return figures.page(site, *_view(state, site, filters.read(query)))
-
-
-def compare_page(state: State, site: Site, query: QueryParams) -> Page:
-    chosen = compare.read(query)
-    rows = _ranking(state, "all", "raw", chosen.version).rows
-    found: Compared | None = None
-    documents: DocumentsCompared | compare.Refused | None = None
-    if len(chosen.systems) > 1:
-        try:
-            found = api_compare.compared(state, chosen.listed, chosen.version)
-        except Problem as problem:
-            return compare.page(site, rows, chosen, compare.Refused(problem.detail))
-        if chosen.task:
-            try:
-                documents = api_compare.documents_of(state, chosen.pair, chosen.task, chosen.version)
-            except Problem as problem:
-                documents = compare.Refused(problem.detail)
-    return compare.page(site, rows, chosen, found, documents)
-
-
-def submit_page(state: State, site: Site, query: QueryParams) -> Page:
-    return submit.page(site, state.settings)
-
-
-PAGES: dict[str, Callable[[State, Site, QueryParams], Page]] = {
-    "ranking": ranking_page, "figures": figures_page, "compare": compare_page, "model": model_page,
-    "tasks": tasks_page, "submit": submit_page, "queue": queue_page, "method": method_page, "about": about_page,
-}  # fmt: skip
-"""Each page of the board, made from the state, the language and the address's query."""
-CACHED: dict[str, Callable[[QueryParams], object]] = {
-    "ranking": filters.read, "figures": filters.read, "compare": compare.read, "model": model_query,
-    "tasks": tasks_query, "method": lambda _: "", "about": lambda _: "",
-}  # fmt: skip
-"""Pages that depend on nothing but the board's results and on what this reads from the query."""
-
-
 COSTLY = ("compare",)
 """Pages that take a second to make: each new one counts against the reader's address."""
 
 
-def site_of(state: State, language: str) -> Site:
+def site_of(state: SharedState, language: str) -> Site:
+    """The site of this server in a language."""
     return Site(language, state.synthetic)
 
 
 class _NotThere(Exception):
-    """A page that is not kept: addresses of nothing are without number."""
+    """A page that must not be kept in memory: there is no end of addresses that lead to nothing."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -170,11 +41,11 @@ class _NotThere(Exception):
 
 def _page(language: str, name: str) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
-        state: State = request.app.state.board
-        ready = shell.ready()
+        state = state_of(request)
+        ready = gradio_shell.ready()
         framed = ready.shell(language, name) if ready else None
         site = site_of(state, language)
-        headers = {"content-security-policy": framed.policy if framed else shell.PLAIN_POLICY}
+        headers = {"content-security-policy": framed.policy if framed else gradio_shell.PLAIN_POLICY}
 
         def make() -> bytes:
             made = PAGES[name](state, site, request.query_params)
@@ -206,27 +77,27 @@ def _page(language: str, name: str) -> Callable[[Request], Response]:
 
 
 def _ranking_fragment(language: str) -> Callable[[Request], Response]:
-    def make(state: State, site: Site, chosen: filters.Filters) -> str:
-        view, notice = _view(state, site, chosen)
-        return ranking.results(site, view, chosen, reference.load(), notice)
+    def make(state: SharedState, site: Site, chosen: filters.Filters) -> str:
+        view, notice = shown_ranking(state, site, chosen)
+        return ranking_page.results(site, view, chosen, reference.load(), notice)
 
     return _fragment(language, "ranking", make)
 
 
 def _figures_fragment(language: str) -> Callable[[Request], Response]:
-    def make(state: State, site: Site, chosen: filters.Filters) -> str:
-        return "\n".join(figures.fragments(site, _view(state, site, chosen)[0]))
+    def make(state: SharedState, site: Site, chosen: filters.Filters) -> str:
+        return "\n".join(figures_page.fragments(site, shown_ranking(state, site, chosen)[0]))
 
     return _fragment(language, "figures", make)
 
 
 def _fragment(
-    language: str, name: str, make: Callable[[State, Site, filters.Filters], str]
+    language: str, name: str, make: Callable[[SharedState, Site, filters.Filters], str]
 ) -> Callable[[Request], Response]:
-    """A part of the ranking, for a page that is open already."""
+    """A route that answers a part of a page, for a reader who has the page open and changes its form."""
 
     def show(request: Request) -> Response:
-        state: State = request.app.state.board
+        state = state_of(request)
         chosen = filters.read(request.query_params)
         key = (state.board.stamp(), "fragment", name, language, repr(chosen))
         return state.cache.content(
@@ -238,21 +109,19 @@ def _fragment(
 
 def _file_of_gradio(language: str) -> Callable[[Request, str], Response]:
     def show(request: Request, path: str) -> Response:
-        ready = shell.ready()
+        ready = gradio_shell.ready()
         found = ready.file(language, path) if ready else None
         if found is None:
-            site = site_of(request.app.state.board, language)
+            site = site_of(state_of(request), language)
             page = missing(site, "ranking", site.words["no_page"])
-            headers = {"content-security-policy": shell.PLAIN_POLICY, "cache-control": "no-store"}
+            headers = {"content-security-policy": gradio_shell.PLAIN_POLICY, "cache-control": "no-store"}
             return Response(document(site, page), 404, headers, HTML)
         headers = FOREVER if path.startswith("assets/") else {}
-        return _files(request).content(request, lambda: found.content, found.media_type, headers, "", language, path)
+        return state_of(request).files.content(
+            request, lambda: found.content, found.media_type, headers, "", language, path
+        )
 
     return show
-
-
-def _files(request: Request) -> Any:
-    return request.app.state.board.files
 
 
 @router.get("/")
@@ -270,7 +139,7 @@ def static(request: Request, name: str) -> Response:
         raise Problem("Not found", 404)
     path = _static_names()[name]
     media_type = TYPES[path.suffix]
-    return _files(request).content(request, path.read_bytes, media_type, {}, "", "static", name)
+    return state_of(request).files.content(request, path.read_bytes, media_type, {}, "", "static", name)
 
 
 @cache

@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ita_med.leaderboard import written
-from ita_med.leaderboard.pages import words_en, words_it
-from ita_med.leaderboard.written import NONE
+from ita_med import numbers
+from ita_med.leaderboard.pages import ui_en, ui_it
+from ita_med.numbers import NONE
+from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.report.rows import COLUMNS
 from ita_med.version import BENCHMARK_VERSION, __version__
 
-WORDS = {"it": words_it.WORDS, "en": words_en.WORDS}
-FAMILIES = {"it": words_it.FAMILIES, "en": words_en.FAMILIES}
+WORDS = {"it": ui_it.WORDS, "en": ui_en.WORDS}
 LANGUAGES = {"it": "Italiano", "en": "English"}
+FAMILY_NAMES = {lang: {name: family.names[lang] for name, family in FAMILIES.items()} for lang in LANGUAGES}
 MENU = ("ranking", "figures", "compare", "tasks", "submit", "queue", "method", "about")
 """The pages of the navigation, in order; `model` is reached from rows."""
+STATIC = Path(__file__).parent / "static"
+"""The scripts, styles and icon that the pages load."""
 REPOSITORY = "https://github.com/ita-med/ita-med"
 Query = Mapping[str, Any]
 
@@ -38,8 +42,15 @@ def served(language: str, page: str, query: Query) -> str:
 
 @dataclass(frozen=True)
 class Site:
-    """language: "it" or "en"; synthetic: the board shows runs on the embedded sample; address: (language, page, query)
-    to an address; static: the pages are files, without forms that need a server; files: where board.css lies."""
+    """What a page must know of the site that it is made for.
+
+    Attributes:
+        language: "it" or "en".
+        synthetic: Whether the board shows runs on the embedded sample; every page then says so.
+        address: Makes the address of a page from its language, name and query.
+        static: Whether the pages are files, without forms that need a server.
+        files: Where board.css and the other files of the pages lie.
+    """
 
     language: str
     synthetic: bool = False
@@ -49,30 +60,36 @@ class Site:
 
     @property
     def words(self) -> dict[str, str]:
+        """What the pages say in this language, by key."""
         return WORDS[self.language]
 
     @property
     def families(self) -> dict[str, str]:
-        return FAMILIES[self.language]
+        """Names of the task families in this language."""
+        return FAMILY_NAMES[self.language]
 
     def term(self, word: str) -> str:
         """A word of the catalogue in the page's language, where there is one for it."""
-        return words_it.TERMS.get(word, word) if self.language == "it" else word
+        return ui_it.TERMS.get(word, word) if self.language == "it" else word
 
     def link(self, page: str, **query: Any) -> str:
+        """The address of a page in this language."""
         return self.address(self.language, page, query)
 
     def number(self, value: float | None, digits: int = 1) -> str:
-        return written.number(value, self.language, digits)
+        """A number as this language writes it; a dash for None."""
+        return numbers.number(value, self.language, digits)
 
     def signed(self, value: float | None) -> str:
-        return written.signed(value, self.language)
+        """A difference with its sign."""
+        return numbers.number(value, self.language, plus=True)
 
     def interval(self, ends: tuple[float, float] | None) -> str:
-        return written.interval(ends, self.language) if ends else ""
+        """The ends of an interval; "" where there is none."""
+        return numbers.interval(ends, self.language) if ends else ""
 
     def parameters(self, millions: float) -> str:
-        """1700 → 1,7 B; 0 stands for not stated."""
+        """A number of parameters, given in millions: 1700 → 1,7 B; a dash for 0, which stands for not stated."""
         if millions <= 0:
             return NONE
         if millions < 1000:
@@ -80,6 +97,7 @@ class Site:
         return f"{self.number(millions / 1000, 0 if millions >= 99_500 else 1)} {self.words['billion']}"
 
     def percent(self, share: float) -> str:
+        """A share from 0 to 1 in per cent."""
         return f"{self.number(100 * share)} %"
 
     def day(self, moment: str) -> str:
@@ -89,7 +107,16 @@ class Site:
 
 @dataclass
 class Page:
-    """The content of a page's <main>, with what its document says about it. query: what language links keep."""
+    """The content of a page's <main>, with what its document says about it.
+
+    Attributes:
+        name: Of the page, as in `MENU`.
+        title: Of the document.
+        about: Its description.
+        content: HTML.
+        query: What a link to the same page in the other language keeps.
+        status: HTTP status of the page.
+    """
 
     name: str
     title: str
@@ -114,12 +141,18 @@ def _words_of(values: Iterable[str], words: Mapping[str, str], prefix: str) -> l
 
 
 def fill(template: str, site: Site, **values: Any) -> Markup:
-    """A template with values, all of which are escaped unless they came from here."""
+    """A template filled with values; all of them are escaped, but for what this function itself returned earlier."""
     return Markup(_templates().get_template(template).render(site=site, w=site.words, **values))
 
 
 def document(site: Site, page: Page, shell: Any = None) -> str:
-    """The whole HTML document of a page; shell: what Gradio adds (`shell.Shell`), None for a plain document."""
+    """The whole HTML document of a page.
+
+    Args:
+        site: Language and addresses.
+        page: What the document is about.
+        shell: What Gradio adds to it (`gradio_shell.Shell`); None for a plain document.
+    """
     return fill("document.html", site, page=page, shell=shell, version=__version__, benchmark=BENCHMARK_VERSION)
 
 
@@ -129,7 +162,7 @@ def missing(site: Site, name: str, message: str) -> Page:
 
 
 def language_of(accepted: str) -> str:
-    """ "it" or "en", whichever an Accept-Language header prefers; English where it names neither."""
+    """The language that an Accept-Language header prefers, "it" or "en"; English where it names neither."""
     best, chosen = 0.0, "en"
     for part in accepted[:500].split(","):
         name, _, rest = part.strip().partition(";")

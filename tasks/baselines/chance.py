@@ -10,10 +10,12 @@ from typing import Any
 
 from ita_med.schema import LETTERS, UNKNOWN, UNKNOWN_VALUES, ChoiceExample, FormExample, RelationExample, SpanExample
 from ita_med.tasks.baselines.gazetteer import words
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 
 def generator(data: TaskData, example_id: str, seed: int) -> Random:
+    """A generator of its own for an example, so that no other example matters to what is drawn."""
     return Random(f"{seed} {data.task.id} {example_id}")
 
 
@@ -85,7 +87,7 @@ def forms(data: TaskData, seed: int) -> dict[str, Answer]:
 
 
 def choices(data: TaskData, seed: int) -> dict[str, Answer]:
-    """Any option."""
+    """One option of each question, drawn by the example's own generator; example id -> answer."""
     answers: dict[str, Answer] = {}
     for example in data.examples:
         assert isinstance(example, ChoiceExample)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ita_med.schema import Example, RelationExample, SpanExample
-from ita_med.tasks.benchmark.task_data import Answer
+from ita_med.tasks.families.family import Answer
 from ita_med.tasks.scoring.matching import Located
 
 MIN_SHARE = 0.5
@@ -43,11 +43,12 @@ Reading = Callable[[str], list[Word]]
 
 
 def key(mention: str, read: Reading = words) -> Key:
+    """The words of a mention as they are compared, read by `words` or `shapes`."""
     return tuple(word.key for word in read(mention))
 
 
 def of(entries: Iterable[Key]) -> Gazetteer:
-    """A gazetteer of these entries."""
+    """A gazetteer of these entries, for `find` and `occurrences`."""
     by_word: Gazetteer = {}
     for entry in sorted(filter(None, set(entries)), key=lambda e: (-len(e), e)):
         by_word.setdefault(entry[0], []).append(entry)
@@ -101,7 +102,7 @@ def find(text: str, gazetteer: Gazetteer, read: Reading = words) -> list[tuple[i
 
 
 def located(example: Example) -> list[Located]:
-    """The mentions of a training example."""
+    """The mentions of a training example as (label, start, end)."""
     assert isinstance(example, SpanExample | RelationExample)
     return [(span.label, span.start, span.end) for span in example.spans]
 

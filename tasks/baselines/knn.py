@@ -10,7 +10,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from ita_med.schema import LETTERS, ChoiceExample, SpanExample
 from ita_med.tasks.baselines import gazetteer, lines
 from ita_med.tasks.baselines.similar import nearest
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 NEIGHBOURS = 5
 

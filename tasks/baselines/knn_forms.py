@@ -13,7 +13,8 @@ from ita_med.tasks.baselines import gazetteer
 from ita_med.tasks.baselines.gazetteer import Gazetteer
 from ita_med.tasks.baselines.majority import most_frequent
 from ita_med.tasks.baselines.similar import nearest
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 MIN_COSINE = 0.3  # below it an empty form does better (leave-one-out over the training notes of the synthetic sample)
 EXAM, PRESENT = "esame: ", "presenza di: "

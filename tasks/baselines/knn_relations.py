@@ -14,7 +14,8 @@ from ita_med.schema import RelationExample
 from ita_med.tasks.baselines import gazetteer
 from ita_med.tasks.baselines.gazetteer import Gazetteer
 from ita_med.tasks.baselines.majority import most_frequent
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 MIN_SHARE_MEASURES = 0.2  # (cv) results and exams are rare: a loose gazetteer finds more than it spoils
 MIN_SHARE_EVENTS = 0.5  # (cv)
@@ -39,6 +40,7 @@ def relations(data: TaskData) -> dict[str, Answer]:
 
 
 def sentences(text: str) -> Iterator[str]:
+    """A text cut after sentence ends that a capital letter follows, and at line ends."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
         yield text[start : match.start()]

@@ -14,7 +14,13 @@ _LIST_MARK = re.compile(r"\d+\s*[-.)]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Characters [start, end) of a text, without white space around; label: what most of a training line is."""
+    """One line of a text.
+
+    Attributes:
+        text: the line without white space around.
+        start, end: its characters [start, end) in the text.
+        label: of a training line, what most of it is annotated as; None: nothing.
+    """
 
     text: str
     start: int
@@ -31,7 +37,7 @@ class Trim:
 
 
 def split(text: str) -> Iterator[Line]:
-    """The lines of a text that hold something."""
+    """The lines of a text that are not empty, with their places."""
     for match in re.finditer(r"[^\n]+", text):
         line = match[0].strip()
         if line:

@@ -38,10 +38,10 @@ class Baseline(LM):
         return [self.answer(request.doc) for request in progress]
 
     def answer(self, doc: dict[str, Any]) -> str:
-        """The answer to a document of `harness.documents`, as text."""
+        """The answer to a document of `lm_eval_hooks.documents`, as text."""
         if not {"id", "task", "data"} <= doc.keys():
             raise ItaMedError('the model "baseline" answers the tasks of ita_med only')
-        task, data = doc["task"], lm_eval_hooks.of(doc)
+        task, data = doc["task"], lm_eval_hooks.task_data_of(doc)
         if task not in self._answers or self._answers[task][0] is not data:
             self._answers[task] = data, predict(self.kind, data, seed=self.seed)
         data, answers = self._answers[task]

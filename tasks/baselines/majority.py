@@ -8,12 +8,14 @@ from typing import TypeVar
 
 from ita_med.schema import LETTERS, ChoiceExample, RelationExample, SpanExample
 from ita_med.tasks.baselines import gazetteer, lines
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 T = TypeVar("T", bound=Hashable)
 
 
 def most_frequent(values: Iterable[T]) -> T | None:
+    """The value that comes most often, of several the alphabetically first; None of no values."""
     counts = Counter(values)
     return min(counts, key=lambda value: (-counts[value], str(value))) if counts else None
 

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ita_med.errors import ItaMedError
-from ita_med.schema import UNKNOWN, ChoiceExample, Example, FormExample, RelationExample, SpanExample
 from ita_med.tasks.baselines import KINDS, chance, knn, knn_forms, knn_relations, majority
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 
 Answers = dict[str, Answer]
-MAJORITY: dict[str, Callable[[TaskData], Answers]] = {
-    "ner": majority.mentions,
-    "arg": majority.components,
-    "re": majority.relations,
-    "crf": majority.forms,
-    "qa": majority.choices,
+
+
+@dataclass(frozen=True)
+class Floors:
+    """The floors of a family: functions from a task, whose examples hold no gold, to an answer for each of them.
+
+    Attributes:
+        random: also takes a seed.
+    """
+
+    random: Callable[[TaskData, int], Answers]
+    majority: Callable[[TaskData], Answers]
+    knn: Callable[[TaskData], Answers]
+
+
+FLOORS = {
+    "ner": Floors(chance.mentions, majority.mentions, knn.mentions),
+    "crf": Floors(chance.forms, majority.forms, knn_forms.forms),
+    "re": Floors(chance.relations, majority.relations, knn_relations.relations),
+    "qa": Floors(chance.choices, majority.choices, knn.choices),
+    "arg": Floors(chance.mentions, majority.components, knn.components),
 }
-KNN: dict[str, Callable[[TaskData], Answers]] = {
-    "ner": knn.mentions,
-    "arg": knn.components,
-    "re": knn_relations.relations,
-    "crf": knn_forms.forms,
-    "qa": knn.choices,
-}
-RANDOM: dict[str, Callable[[TaskData, int], Answers]] = {
-    "ner": chance.mentions,
-    "arg": chance.mentions,
-    "re": chance.relations,
-    "crf": chance.forms,
-    "qa": chance.choices,
-}
+"""Family -> its floors; a family has a line here and one in `ita_med.tasks.families.registry`."""
 
 
 def predict(kind: str, data: TaskData, *, seed: int = 0) -> Answers:
@@ -41,27 +43,16 @@ def predict(kind: str, data: TaskData, *, seed: int = 0) -> Answers:
     that no floor can look. `seed` matters to "random" only; the order of the examples matters to none.
     """
     check_kind(kind)
-    family = data.task.family
-    blind = replace(data, examples=[blank(example) for example in data.examples])
+    if data.task.family not in FLOORS:
+        raise ItaMedError(f"{data.task.id}: no floors are known for the family {data.task.family}")
+    floors = FLOORS[data.task.family]
+    blind = replace(data, examples=[data.family.blank(example) for example in data.examples])
     if kind == "random":
-        return RANDOM[family](blind, seed)
-    return (MAJORITY if kind == "majority" else KNN)[family](blind)
+        return floors.random(blind, seed)
+    return (floors.majority if kind == "majority" else floors.knn)(blind)
 
 
 def check_kind(kind: str) -> None:
+    """Raise ItaMedError unless there is a floor of this name."""
     if kind not in KINDS:
         raise ItaMedError(f'no baseline is called "{kind}"; there are {", ".join(KINDS[:-1])} and {KINDS[-1]}')
-
-
-def blank(example: Example) -> Example:
-    """A copy without the gold, and without `meta`, which may repeat it."""
-    match example:
-        case SpanExample():
-            return replace(example, spans=[], meta={})
-        case RelationExample():
-            return replace(example, spans=[], relations=[], meta={})
-        case FormExample():
-            return replace(example, items=[replace(item, value=UNKNOWN) for item in example.items], meta={})
-        case ChoiceExample():
-            return replace(example, answer=0, meta={})
-    raise TypeError(f"{type(example).__name__} is no example of a task")

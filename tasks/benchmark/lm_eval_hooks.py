@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,14 @@ from lm_eval.api.samplers import ContextSampler
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.schema import LETTERS, ChoiceExample
+from ita_med.tasks.benchmark import lm_eval_files
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.scoring import metrics
 
 log = logging.getLogger("ita_med")
 Key = tuple[str, str]
 """(task, provenance of its data)."""
-Row = tuple[Key, str, tuple[float, ...]]
+CountedAnswer = tuple[Key, str, tuple[float, ...]]
 """(key, cluster, counts)."""
 _loaded: dict[Key, TaskData] = {}
 
@@ -59,6 +59,7 @@ class FixedShots(ContextSampler):
     told = False
 
     def sample(self, n: int, eval_doc: Any = None, df: Any = None, **_: Any) -> Any:
+        """The first n shots; called by lm-eval for each document."""
         shots = list(self.df)
         if n > len(shots) and not self.told:
             task = shots[0]["task"] if shots else "the task"
@@ -83,7 +84,7 @@ def to_dataset(data: TaskData, examples: list[Any]) -> Any:
     return Dataset.from_dict(rows, features=Features({name: Value("string") for name in rows}))
 
 
-def of(doc: dict[str, Any]) -> TaskData:
+def task_data_of(doc: dict[str, Any]) -> TaskData:
     """The task and data that a document of `documents` belongs to."""
     key = doc["task"], doc["data"]
     if key not in _loaded:
@@ -96,22 +97,23 @@ def of(doc: dict[str, Any]) -> TaskData:
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     """The counts of one answer, once per metric; "score" before "score_stderr", as lm-eval needs it."""
-    data = of(doc)
+    data = task_data_of(doc)
     example = data.by_id[doc["id"]]
     answer = data.parse(results[0], example)
-    row: Row = ((doc["task"], doc["data"]), example.doc_id or example.id, tuple(data.count(example, answer)))
+    counts = tuple(data.count(example, answer))
+    counted: CountedAnswer = ((doc["task"], doc["data"]), example.doc_id or example.id, counts)
     values: dict[str, Any] = {}
-    for name in (name for name in data.metrics if name in AGGREGATED):
-        values[name] = row
-        values[f"{name}_stderr"] = row
+    for name in data.family.metrics(data.setting):
+        values[name] = counted
+        values[f"{name}_stderr"] = counted
     return values | {"synthetic_data": float(data.source == sources.EMBEDDED)}
 
 
 def choices(doc: dict[str, Any]) -> list[str]:
-    """`doc_to_choice`: the answers to a question, one per option, as a model should write them."""
-    data = of(doc)
-    example = _example(data, doc)
-    return [data.render({"choice": letter}) for letter in LETTERS[: len(example.options)]]
+    """`doc_to_choice`: the possible answers to a document, or a shot, as a model should write them."""
+    data = task_data_of(doc)
+    example = data.by_id.get(doc["id"]) or next(shot for shot in data.shots if shot.id == doc["id"])
+    return [data.render(answer) for answer in data.family.alternatives(example)]
 
 
 def right_choice(doc: dict[str, Any]) -> int:
@@ -125,63 +127,34 @@ def process_choices(doc: dict[str, Any], results: list[tuple[float, bool]]) -> d
     return process_results(doc, [choices(doc)[likelihoods.index(max(likelihoods))]])
 
 
-def _example(data: TaskData, doc: dict[str, Any]) -> ChoiceExample:
-    """The question of a document, or of a shot."""
-    found = data.by_id.get(doc["id"]) or next(shot for shot in data.shots if shot.id == doc["id"])
-    assert isinstance(found, ChoiceExample)
-    return found
-
-
-def _value(name: str, rows: list[Row]) -> float:
+def _value(name: str, rows: list[CountedAnswer]) -> float:
+    """The metric over all answers."""
     return _evaluate(name, rows, resamples=2)[0][name]
 
 
-def _stderr(name: str, rows: list[Row]) -> float:
+def _stderr(name: str, rows: list[CountedAnswer]) -> float:
+    """The bootstrap error of the metric."""
     return _evaluate(name, rows, resamples=metrics.RESAMPLES)[1][name]
 
 
-def _evaluate(name: str, rows: list[Row], resamples: int) -> tuple[dict[str, float], dict[str, float]]:
+def _evaluate(name: str, rows: list[CountedAnswer], resamples: int) -> tuple[dict[str, float], dict[str, float]]:
     metric = _loaded[rows[0][0]].metrics[name]
     counts = np.array([row[2] for row in rows])
     return metrics.evaluate({name: metric}, counts, [row[1] for row in rows], resamples=resamples)
 
 
-Aggregation = Callable[[list[Row]], float]
+@cache
+def _metric_names() -> set[str]:
+    return {name for task in catalogue.tasks(ready=True) for name in lm_eval_files.metric_names(task)}
 
 
-def _pair(name: str) -> tuple[Aggregation, Aggregation]:
-    return partial(_value, name), partial(_stderr, name)
+def __getattr__(name: str) -> Callable[[list[CountedAnswer]], float]:
+    """The aggregations `METRIC` and `METRIC_stderr` of every metric.
 
-
-# One name per line of a YAML's metric_list; lm-eval imports each by its dotted path.
-score, score_stderr = _pair("score")
-precision, precision_stderr = _pair("precision")
-recall, recall_stderr = _pair("recall")
-f1_macro, f1_macro_stderr = _pair("f1_macro")
-f1_offset, f1_offset_stderr = _pair("f1_offset")
-f1_relaxed, f1_relaxed_stderr = _pair("f1_relaxed")
-f1_token, f1_token_stderr = _pair("f1_token")
-f1_unlabelled, f1_unlabelled_stderr = _pair("f1_unlabelled")
-f1_known, f1_known_stderr = _pair("f1_known")
-f1_known_normalised, f1_known_normalised_stderr = _pair("f1_known_normalised")
-item_accuracy, item_accuracy_stderr = _pair("item_accuracy")
-accuracy_answered, accuracy_answered_stderr = _pair("accuracy_answered")
-abstained, abstained_stderr = _pair("abstained")
-parse_failure, parse_failure_stderr = _pair("parse_failure")
-
-AGGREGATED = [
-    "score",
-    "precision",
-    "recall",
-    "f1_macro",
-    "f1_offset",
-    "f1_relaxed",
-    "f1_token",
-    "f1_unlabelled",
-    "f1_known",
-    "f1_known_normalised",
-    "item_accuracy",
-    "accuracy_answered",
-    "abstained",
-    "parse_failure",
-]
+    lm-eval imports each aggregation that a YAML names by its dotted path, and Python asks a module for what it does
+    not find in it here. So a metric is written once, in its family, and not again as two names of this module.
+    """
+    metric = name.removesuffix("_stderr")
+    if metric not in _metric_names():
+        raise AttributeError(f"module {__name__} has no attribute {name}, and no family has such a metric")
+    return partial(_value if metric == name else _stderr, metric)

@@ -57,7 +57,15 @@ def _value(key: str, value: str) -> Any:
 
 
 def declared(lm: Any, given: dict[str, Any], *, chat: bool, floor: bool, by_hand: Declared) -> Declared:
-    """given: the model's arguments; chat: whether the prompts were made with its chat template; floor: a baseline."""
+    """The object `declared` of the manifest.
+
+    Args:
+        lm: the lm-eval model.
+        given: its arguments.
+        chat: whether the prompts were made with its chat template.
+        floor: whether it is one of the baselines.
+        by_hand: what `stated` made of --declare; it overrules the rest.
+    """
     folders = [given.get("pretrained"), given.get("peft"), given.get("lora_local_path")]
     return {
         "parameters": _millions(lm),

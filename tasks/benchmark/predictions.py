@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ import orjson
 from ita_med import catalogue
 from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import DataError, ItaMedError
-from ita_med.tasks.benchmark import redaction
-from ita_med.tasks.benchmark.task_data import Answer, Scores, TaskData, load
+from ita_med.files import write_whole
+from ita_med.tasks.benchmark.task_data import Scores, TaskData, load
+from ita_med.tasks.families.family import Answer
+from ita_med.text import encodable
 
 MAX_LINE_BYTES = 20_000_000
 
@@ -21,7 +22,7 @@ MAX_LINE_BYTES = 20_000_000
 def read(path: Path, data: TaskData) -> tuple[dict[str, Answer | None], list[str]]:
     """Answers by example id, and the ids that come more than once (their first line counts).
 
-    A line is {"id", "answer"} (with texts, or with places as `textless` writes them), {"id", "raw"}, or a row of
+    A line is {"id", "answer"} (with texts, or with places as `Family.redact` writes them), {"id", "raw"}, or a row of
     lm-eval's samples_*.jsonl. An answer that is not in the task's form, or a raw text that does not parse, is None:
     wrong, and counted as a parse failure.
     """
@@ -89,7 +90,7 @@ def parse_line(content: bytes, where: str, data: TaskData) -> tuple[str, Answer 
         raise DataError(f'{where}: expected {{"id": …, "answer": …}} or {{"id": …, "raw": "…"}}')
     example = data.by_id.get(row["id"])
     if "answer" in row:
-        answer = redaction.read(example, row["answer"]) if example else row["answer"]
+        answer = data.family.restore(example, row["answer"]) if example else row["answer"]
         return row["id"], answer if data.is_answer(answer) else None
     if not isinstance(row["raw"], str):
         raise DataError(f'{where}: "raw" is no text')
@@ -124,19 +125,11 @@ def score_files(paths: dict[str, Path], mirror: str | None = None, *, strict: bo
 
 def write(path: Path, data: TaskData, rows: Iterable[tuple[str, str]], *, texts: bool | None = None) -> None:
     """Write (id, text as generated) pairs; without any text where the data may not be passed on, or as `texts` says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if texts is None:
-        texts = not redaction.needed(data)
+        texts = not data.texts_withheld
     lines = []
     for i, raw in rows:
         example = data.by_id[i]
-        row = {"raw": printable(raw)} if texts else {"answer": redaction.write(data, example, data.parse(raw, example))}
+        row = {"raw": encodable(raw)} if texts else {"answer": data.redact(example, data.parse(raw, example))}
         lines.append(orjson.dumps({"id": i} | row) + b"\n")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(b"".join(lines))
-    temporary.replace(path)
-
-
-def printable(text: str) -> str:
-    """The text without lone surrogates, which no UTF-8 file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    write_whole(path, b"".join(lines))

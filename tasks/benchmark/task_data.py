@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,36 @@ from ita_med import catalogue, checksums, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 from ita_med.schema import Example
-from ita_med.tasks.families import choice, forms, relations, spans
+from ita_med.tasks.families.family import Answer, Family, FamilyMetric
 from ita_med.tasks.families.json_schema import Schema
-from ita_med.tasks.scoring import metrics as m
+from ita_med.tasks.families.registry import family_of
+from ita_med.tasks.scoring.metrics import Array, evaluate
 from ita_med.version import BENCHMARK_VERSION
 
-FAMILY_MODULES: dict[str, ModuleType] = {"ner": spans, "arg": spans, "re": relations, "crf": forms, "qa": choice}
 MAX_SHOTS = 8
 SHOTS_SEED = 0
-Answer = dict[str, Any]
 
 
 @dataclass
 class Scores:
-    """metrics and stderr: by name, "score" being the headline; counts: (examples, columns) in the order of `ids`."""
+    """The scores of one system on one task.
+
+    Attributes:
+        n: evaluated examples.
+        metrics, stderr: values and bootstrap errors by the metric's name, "score" being the headline.
+        ids: the evaluated examples.
+        counts: (examples, columns) in the order of `ids`.
+        clusters: the document of each example.
+        missing, unknown, duplicate: ids without an answer, ids that the task does not have, ids that came twice.
+        source, fingerprint: of the gold data, as in `TaskData`.
+    """
 
     task: str
     n: int
     metrics: dict[str, float]
     stderr: dict[str, float]
     ids: list[str]
-    counts: m.Array
+    counts: Array
     clusters: list[str]
     missing: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -44,6 +52,7 @@ class Scores:
     fingerprint: str = ""
 
     def as_dict(self) -> dict[str, Any]:
+        """The scores as results.json holds them."""
         return {
             "task": self.task,
             "benchmark_version": BENCHMARK_VERSION,
@@ -63,10 +72,11 @@ class Scores:
 class TaskData:
     """A task of the catalogue with its examples.
 
-    examples: what is evaluated; shots: up to `MAX_SHOTS` training examples, drawn once for all documents, of which
-    k-shot prompts take the first k; train: all fully annotated training examples (the baselines learn from them).
-    source: "mirror", "cache", or "embedded" (synthetic).
-    fingerprint: of the raw files that were read; equal fingerprints mean equal data.
+    Attributes:
+        examples: what is evaluated.
+        train: all fully annotated training examples; the baselines learn from them.
+        source: "mirror", "cache", or "embedded" (synthetic).
+        fingerprint: of the raw files that were read; equal fingerprints mean equal data.
     """
 
     task: catalogue.Task
@@ -81,15 +91,23 @@ class TaskData:
         return f"{self.source}:{self.fingerprint}"
 
     @cached_property
-    def module(self) -> ModuleType:
-        return FAMILY_MODULES[self.task.family]
+    def family(self) -> Family[Any, Any]:
+        return family_of(self.task)
 
     @cached_property
     def setting(self) -> Any:
-        return self.module.setting(self.task, self.examples)
+        """What the family's functions need to know of the task; see `Family.setting`."""
+        return self.family.setting(self.task, self.examples)
+
+    @property
+    def texts_withheld(self) -> bool:
+        """Whether the task's texts may not be passed on: any licence but one that clearly allows it, or a gate."""
+        dataset = catalogue.dataset(self.task.dataset)
+        return not dataset.commercial or dataset.access != "open"
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
+        """The evaluated examples by id."""
         return {example.id: example for example in self.examples}
 
     @cached_property
@@ -99,58 +117,62 @@ class TaskData:
 
     @cached_property
     def shots(self) -> list[Example]:
+        """Up to `MAX_SHOTS` training examples, drawn once for all documents; k-shot prompts take the first k."""
         return draw_shots(self)
 
     @cached_property
-    def metrics(self) -> dict[str, m.Metric]:
-        found: dict[str, m.Metric] = self.module.metrics(self.setting)
-        return found
+    def metrics(self) -> dict[str, FamilyMetric]:
+        """All metrics of the task by name: those of the family, then those of single labels."""
+        return self.family.metrics(self.setting) | self.family.label_metrics(self.setting)
 
     def instruction(self) -> str:
-        text: str = self.module.instruction(self.setting)
-        return text
+        """What is asked, in front of all examples."""
+        return self.family.instruction(self.setting)
 
     def prompt(self, example: Example) -> str:
-        text: str = self.module.prompt(self.setting, example)
-        return text
+        """One example as the model reads it."""
+        return self.family.prompt(self.setting, example)
 
     def schema(self, example: Example) -> Schema:
         """The JSON schema of the answers to this example, for constrained decoding."""
-        found: Schema = self.module.schema(self.setting, example)
-        return found
+        return self.family.schema(self.setting, example)
 
     def gold(self, example: Example) -> Answer:
-        answer: Answer = self.module.gold(self.setting, example)
-        return answer
+        """The right answer in canonical form."""
+        return self.family.gold(self.setting, example)
 
     def render(self, answer: Answer) -> str:
-        text: str = self.module.render(self.setting, answer)
-        return text
+        """An answer in canonical form as a model should write it."""
+        return self.family.render(self.setting, answer)
 
     def target(self, example: Example) -> str:
         """The right answer as a model should write it."""
         return self.render(self.gold(example))
 
     def parse(self, raw: str, example: Example) -> Answer | None:
-        answer: Answer | None = self.module.parse(self.setting, raw, example)
-        return answer
+        """The answer that a model wrote, in canonical form; None where there is none."""
+        return self.family.parse(self.setting, raw, example)
 
     def is_answer(self, value: Any) -> bool:
-        return bool(self.module.is_answer(value))
+        """Whether a decoded JSON value is an answer in canonical form."""
+        return self.family.is_answer(value)
+
+    def redact(self, example: Example, answer: Answer | None) -> Any:
+        """The answer without the document's text (see `ita_med.tasks.families.redaction`); None stays None."""
+        return None if answer is None else self.family.redact(self.setting, example, answer)
 
     def count(self, example: Example, answer: Answer | None) -> list[float]:
-        row: list[float] = self.module.count(self.setting, example, answer)
-        return row
+        """One row of counts; the family's `metrics` describes the columns."""
+        return self.family.count(self.setting, example, answer)
 
-    def headline(self, counts: m.Array) -> m.Array:
+    def headline(self, counts: Array) -> Array:
         """Numerator and denominator (…, 2) of the score, from counts (…, columns)."""
-        parts: m.Array = self.module.headline(self.setting, counts)
-        return parts
+        return self.family.headline(self.setting, counts)
 
     def score(self, answers: dict[str, Answer | None]) -> Scores:
         """Score answers by example id; an absent answer counts as wrong and as missing."""
         counts = np.array([self.count(e, answers.get(e.id)) for e in self.examples], dtype=float)
-        values, errors = m.evaluate(self.metrics, counts, self.clusters)
+        values, errors = evaluate(self.metrics, counts, self.clusters)
         missing = [e.id for e in self.examples if e.id not in answers]
         unknown = [i for i in answers if i not in self.by_id]
         ids = [e.id for e in self.examples]

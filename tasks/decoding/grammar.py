@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.schema import Example, RelationExample, SpanExample
+from ita_med.schema import Example
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.families.json_schema import Schema
 from ita_med.tasks.scoring.matching import fold
@@ -31,12 +31,13 @@ def constraint(data: TaskData, example: Example, kind: str = "schema") -> Constr
     if kind not in KINDS:
         raise ItaMedError(f'no constraint is called "{kind}"; known: {", ".join(KINDS)}')
     schema = data.schema(example)
-    if kind == "verbatim" and isinstance(example, SpanExample | RelationExample):
-        return verbatim(schema, example.text)
+    if kind == "verbatim" and data.family.copies_text:
+        return verbatim(schema, data.family.document(example))
     return schema
 
 
 def of_schema(schema: Schema) -> str:
+    """The grammar of the answers that a JSON schema allows."""
     return f'start: " "? answer\nanswer: %json {json.dumps(with_separators(schema))}'
 
 

@@ -31,19 +31,26 @@ _executor: list[Any] = []
 class AnswerProcessor:
     """Lets each row of a batch generate only what its constraint allows, and then end. Scores are changed in place.
 
-    constraints: of each row; None leaves a row free. One processor serves one call of `generate`: its first call sees
-    the prompts. Beams and several samples per prompt are not supported.
-    max_new_tokens: of that call. A row that comes close to it is led to the end of its answer (open strings and lists
-    are closed, nothing new is begun), so that a model that loops still writes an answer that parses.
+    One processor serves one call of `generate`: its first call sees the prompts. Beams and several samples per prompt
+    are not supported.
+
+    Args:
+        tokenizer: of transformers, a fast one.
+        constraints: one per row; None leaves a row free.
+        max_new_tokens: of that call. A row that comes close to it is led to the end of its answer (open strings and
+            lists are closed, nothing new is begun), so that a model that loops still writes an answer that parses.
+
+    Raises:
+        ItaMedError: beams, several samples, or a second call of `generate`.
     """
 
     def __init__(self, tokenizer: Any, constraints: list[Constraint | None], max_new_tokens: int | None = None) -> None:
         self.tokenizer = prepare(tokenizer)
         self.max_new_tokens = max_new_tokens
-        roots: dict[int, Row] = {}
+        roots: dict[int, AnswerState] = {}
         for one in constraints:
             if one is not None and id(one) not in roots:
-                roots[id(one)] = Row(self.tokenizer, one)
+                roots[id(one)] = AnswerState(self.tokenizer, one)
         self.rows = [None if one is None else roots[id(one)].copy() for one in constraints]
         self.bits = np.full((len(constraints), (self.tokenizer.vocab_size + 31) // 32), -1, dtype=np.int32)
         self.prompt, self.width = 0, 0
@@ -106,7 +113,7 @@ def completed(tokenizer: Any, constraint: Constraint, text: str, max_new_tokens:
 
     A text that the constraint does not allow (the backend did not keep to it) stays as it is.
     """
-    row = Row(prepare(tokenizer), constraint)
+    row = AnswerState(prepare(tokenizer), constraint)
     tokens = tokenizer.encode(text, add_special_tokens=False)
     most = max_new_tokens - min(row.reserve, max_new_tokens // 2)
     whole = row.copy()
@@ -121,7 +128,7 @@ def completed(tokenizer: Any, constraint: Constraint, text: str, max_new_tokens:
     return str(row.tokenizer.decode_bytes(row.tokens).decode("utf-8", "replace"))
 
 
-class Row:
+class AnswerState:
     """One answer on its way: the matcher's state and the tokens so far."""
 
     def __init__(self, tokenizer: Any, constraint: Constraint) -> None:
@@ -137,12 +144,14 @@ class Row:
         self.reserve = 0
         self.reserve = self._shortest() + RESERVE
 
-    def copy(self) -> Row:
-        other = object.__new__(Row)
+    def copy(self) -> AnswerState:
+        """The same state, to go on apart from this one."""
+        other = object.__new__(AnswerState)
         other.__dict__ = self.__dict__ | {"matcher": self.matcher.deep_copy(), "tokens": list(self.tokens)}
         return other
 
     def take(self, token: int) -> None:
+        """Add a token; one that the constraint does not allow ends the answer."""
         if token in self.tokenizer.eos_tokens and self.matcher.is_accepting():
             self.ended = True
         elif self.matcher.consume_token(token):

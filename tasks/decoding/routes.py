@@ -26,7 +26,7 @@ Settings = dict[str, Any]
 
 
 def of_model(model: str) -> str:
-    """The route for one of lm-eval's model types."""
+    """The route (one of `ROUTES`) for one of lm-eval's model types; an ItaMedError where there is none."""
     if model in ("hf", "hf-auto", "huggingface"):
         return "hf"
     if model in ("vllm", "vllm-vlm"):
@@ -37,8 +37,8 @@ def of_model(model: str) -> str:
 
 
 def constraint_of(doc: dict[str, Any], kind: str = "schema") -> Constraint:
-    """What the answer to a document of `harness.documents` may be."""
-    data = lm_eval_hooks.of(doc)
+    """What the answer to a document of `lm_eval_hooks.documents` may be."""
+    data = lm_eval_hooks.task_data_of(doc)
     return grammar.constraint(data, data.by_id[doc["id"]], kind)
 
 
@@ -73,6 +73,13 @@ class Carried(str):
 
     @classmethod
     def make(cls, constraint: Constraint, options: Settings, model_args: Settings) -> Carried:
+        """A constraint that travels in the settings of a request.
+
+        Args:
+            constraint: of the answer.
+            options: the generation settings beside it.
+            model_args: must name the tokenizer, or the model that it belongs to.
+        """
         name = model_args.get("tokenizer") or model_args.get("pretrained")
         if not isinstance(name, str):
             raise ItaMedError(

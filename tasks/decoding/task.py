@@ -19,6 +19,7 @@ class ClinicalTask(ConfigurableTask):
         super().__init__(config={key: value for key, value in config.items() if key != "class"})
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> Any:
+        """The request that lm-eval makes of a document, with the constraint that the metadata ask for."""
         request = super().construct_requests(doc, ctx, **kwargs)
         metadata = self.config.metadata or {}
         if metadata.get("structured") and isinstance(request, Instance):

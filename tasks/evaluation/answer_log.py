@@ -1,4 +1,4 @@
-"""What a model has answered so far, kept on disk: a run that was killed goes on where it stopped.
+"""What a model has answered so far, kept on disk, so that a run that was killed continues where it was.
 
 `OUT/.journal/` holds run.json (what was asked for) and one answers-RANK.jsonl per process. A line is written, whole,
 when a batch is done; the last line may be torn and is then asked again.
@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from ita_med.errors import ItaMedError
+from ita_med.files import write_json
 
 FOLDER = ".journal"
 SYNC_EVERY = 1.0
@@ -24,8 +25,14 @@ SYNC_EVERY = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    """raw: the text as generated; tokens: its length by the model's tokenizer, None without one; seconds: its share."""
+class LoggedAnswer:
+    """What a model wrote.
+
+    Attributes:
+        raw: the text as generated.
+        tokens: its length by the model's tokenizer; None without one.
+        seconds: its share of the time of its batch.
+    """
 
     raw: str
     tokens: int | None
@@ -39,7 +46,7 @@ class Journal:
         self.folder = out / FOLDER
         self.path = self.folder / f"answers-{rank}.jsonl"
         self.run = run
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, LoggedAnswer] = {}
         self._file: Any = None
         self._synced = 0.0
         if self.folder.is_dir():
@@ -47,7 +54,7 @@ class Journal:
             for path in sorted(self.folder.glob("answers-*.jsonl")):
                 self.answers |= _read(path)
 
-    def add(self, answers: Iterable[tuple[str, Answer]]) -> None:
+    def add(self, answers: Iterable[tuple[str, LoggedAnswer]]) -> None:
         """Record the answers of a batch."""
         rows = dict(answers)
         self.answers |= rows
@@ -71,6 +78,7 @@ class Journal:
         return self._file
 
     def close(self) -> None:
+        """End the file, safe on disk."""
         if self._file:
             os.fsync(self._file.fileno())
             self._file.close()
@@ -99,19 +107,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _read(path: Path) -> dict[str, Answer]:
+def _read(path: Path) -> dict[str, LoggedAnswer]:
     answers = {}
     for line in path.read_bytes().split(b"\n"):
         try:
             row = orjson.loads(line)
-            answers[row["key"]] = Answer(row["raw"], row["tokens"], row["seconds"])
+            answers[row["key"]] = LoggedAnswer(row["raw"], row["tokens"], row["seconds"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue  # an empty or a torn line
     return answers
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, in place of what was there: the old file or the new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    temporary.replace(path)

@@ -2,7 +2,7 @@
 
 The folder: predictions/TASK.jsonl, results.json (their scores, computed from the predictions by the very code of
 `ita-med score`), and last manifest.json (what was run). Until then OUT/.journal holds what has been answered, and the
-same command goes on from there.
+same command continues from there.
 """
 
 from __future__ import annotations
@@ -19,44 +19,27 @@ from typing import Any
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark import model_facts, predictions, windows
+from ita_med.files import write_json
+from ita_med.tasks.benchmark import groups, model_facts, predictions, windows
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.evaluation import answer_log, manifest, model, prompt_requests, run_requests
-from ita_med.tasks.evaluation.answer_log import write_json
+from ita_med.tasks.evaluation.chat_template import chat_template
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.model_identity import identity_of
 from ita_med.version import BENCHMARK_VERSION
 
 RAW_FOLDER = "raw"
 
 
-@dataclasses.dataclass
-class Run:
-    """What `ita-med eval` was asked; written to the manifest as it is.
-
-    constrained: "", or one of `ita_med.tasks.decoding.grammar.KINDS`.
-    """
-
-    model: str
-    model_args: str = ""
-    num_fewshot: int = 0
-    apply_chat_template: bool = False
-    limit: int | None = None
-    batch_size: str = "auto"
-    device: str | None = None
-    seed: int = 0
-    constrained: str = ""
-
-
 def expand(names: list[str]) -> tuple[list[str], bool]:
     """Task ids for task and group names, in benchmark order; whether any was named by a group."""
-    groups: dict[str, list[str]] = {"ita_med": [task.id for task in catalogue.tasks(ready=True)]}
-    for task in catalogue.tasks(ready=True):
-        groups.setdefault(f"ita_med_{task.family}", []).append(task.id)
-        groups.setdefault(f"ita_med_{task.distribution}", []).append(task.id)
-    chosen, grouped = set(), False
+    known = groups.groups(catalogue.tasks(ready=True))
+    chosen: set[str] = set()
+    grouped = False
     for name in names:
-        if name in groups:
+        if name in known:
             grouped = True
-            chosen.update(groups[name])
+            chosen.update(task.id for task in known[name])
         else:
             chosen.add(catalogue.task(name).id)
     order = [task.id for task in catalogue.tasks()]
@@ -72,12 +55,22 @@ def evaluate(
     keep_raw: bool = False,
     declare: model_facts.Declared | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a model and write the submission folder `out`; returns results.json.
+    """Evaluate a model and write a submission folder.
 
     Tasks of a group whose data are not there are left out and named in the manifest; a task named by itself must run.
-    A folder that holds the journal of the same run is continued; any other that is not empty is refused.
-    keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for publication.
-    declare: what `model_facts.stated` made of --declare.
+
+    Args:
+        run: the options of `ita-med eval`.
+        names: tasks and groups.
+        out: the folder. One that holds the unfinished answers of the same run is continued; any other that is not empty
+            is refused.
+        mirror: where the data are; None: as in `ita_med.sources`.
+        keep_raw: also write every text as generated to out/raw, which may hold upstream text and is not for
+            publication.
+        declare: what `model_facts.stated` made of --declare.
+
+    Returns:
+        What results.json holds.
     """
     if out.exists() and any(out.iterdir()) and not (out / answer_log.FOLDER).is_dir():
         raise ItaMedError(f"{out} is not empty; name a new folder")
@@ -118,7 +111,14 @@ def _settings(run: Run, loaded: list[TaskData]) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class Generated:
-    """texts: task -> (example id, text as generated); speed: task -> counts and times."""
+    """What came out of asking a model.
+
+    Attributes:
+        texts: task -> (example id, text as generated).
+        speed: task -> counts and times.
+        identity: which model it was; see `model_identity.identity_of`.
+        declared: what it says of itself to the leaderboard.
+    """
 
     texts: dict[str, list[tuple[str, str]]]
     speed: dict[str, dict[str, Any]]
@@ -139,8 +139,8 @@ def generate(
         constrained=bool(run.constrained),
     )
     _remember(run.model, loaded)
-    template = model.chat_template(lm) if run.apply_chat_template else ""
-    identity = model.identity(lm, run.model, run.model_args, template)
+    template = chat_template(lm) if run.apply_chat_template else ""
+    identity = identity_of(lm, run.model, run.model_args, template)
     settings_of, processors = _constrained(run, lm)
     makers = {
         data.task.id: prompt_requests.maker(
@@ -158,7 +158,7 @@ def generate(
     of_task = {data.task.id: data for data in loaded}
 
     def cut(request: prompt_requests.Request) -> Iterator[list[prompt_requests.Request]]:
-        ways = windows.cuts(of_task[request.task].by_id[request.id])
+        ways = windows.cuts(of_task[request.task], of_task[request.task].by_id[request.id])
         return ([makers[request.task](window) for window in way] for way in ways)
 
     kept = answer_log.Journal(out, settings | {"identity": identity}, lm.rank)
@@ -223,7 +223,12 @@ def _text(data: TaskData, request: prompt_requests.Request, asked: run_requests.
 
 
 def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
-    """How constraints reach the model: `settings` for `requests.build`, or in the engine `processors` for `ask.ask`."""
+    """How constraints reach the model.
+
+    Returns:
+        `settings` for `prompt_requests.maker`, where the backend takes them as generation settings, and `processors`
+        for `run_requests.ask`, where our own engine generates; None for what is not needed.
+    """
     if not run.constrained:
         return None, None
     from ita_med.tasks.decoding import routes
@@ -241,7 +246,7 @@ def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
 
 
 def _remember(name: str, loaded: list[TaskData]) -> None:
-    """The floors answer from the data of `harness`."""
+    """Hand the loaded data to `lm_eval_hooks`, from which the baselines answer."""
     if name == "baseline":
         from ita_med.tasks.benchmark import lm_eval_hooks
 

@@ -40,8 +40,13 @@ KeysValues = list[tuple["torch.Tensor", "torch.Tensor"]]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Requests of one task with their prompts' tokens, longest first; prefix: what the task's prompts begin with."""
+class RequestGroup:
+    """Requests of one task that are generated together.
+
+    Attributes:
+        rows: each with the tokens of its prompt, longest first.
+        prefix: the tokens that all prompts of the task begin with.
+    """
 
     rows: list[tuple[Request, list[int]]]
     prefix: list[int]
@@ -53,9 +58,14 @@ class Group:
 
 @dataclass
 class Batch:
-    """Answers being written: token ids and mask (rows, columns), and the keys and values of the leading columns.
+    """Answers being written.
 
-    rows: numbers of the requests; made: tokens that each has generated so far; processors: one list per row.
+    Attributes:
+        rows: the number of each row's request in its group.
+        ids, mask: tokens so far and which of them count, both (rows, columns), padded on the left.
+        cache: keys and values of the leading columns.
+        made: tokens that each row has generated so far.
+        processors: those of each row.
     """
 
     rows: list[int]
@@ -89,11 +99,11 @@ def tokenise(lm: HFLM, prompts: list[str]) -> list[list[int]]:
     return tokens
 
 
-def groups(requests: Sequence[Request], tokens: Sequence[list[int]], size: int) -> list[Group]:
+def groups(requests: Sequence[Request], tokens: Sequence[list[int]], size: int) -> list[RequestGroup]:
     """The requests of one task, longest prompt first, in groups for batches of `size`."""
     rows = sorted(zip(requests, tokens, strict=True), key=lambda row: (-len(row[1]), row[0].prompt))
     prefix = common_prefix([tokens for _, tokens in rows])
-    return [Group(rows[i : i + GROUP * size], prefix) for i in range(0, len(rows), GROUP * size)]
+    return [RequestGroup(rows[i : i + GROUP * size], prefix) for i in range(0, len(rows), GROUP * size)]
 
 
 def common_prefix(sequences: list[list[int]]) -> list[int]:
@@ -114,7 +124,7 @@ class Engine:
         self.prefix: list[int] = []
         self.cache: KeysValues = []
 
-    def generate(self, group: Group) -> list[str]:
+    def generate(self, group: RequestGroup) -> list[str]:
         """The texts of a group's requests, in its order; batches that the memory cannot hold are halved."""
         import torch
 
@@ -132,7 +142,7 @@ class Engine:
             torch.cuda.empty_cache()
             log.warning("a batch does not fit the memory of %s: batches of %d from here", self.lm.device, self.size)
 
-    def _generate(self, group: Group) -> list[str]:
+    def _generate(self, group: RequestGroup) -> list[str]:
         from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
         lm = self.lm
@@ -158,7 +168,7 @@ class Engine:
             batch = _selected(batch, going)
         return texts
 
-    def _begin(self, group: Group, numbers: list[int]) -> Batch:
+    def _begin(self, group: RequestGroup, numbers: list[int]) -> Batch:
         """Prompts padded on the left, with the prefix's keys and values in the columns where it stands."""
         import torch
 

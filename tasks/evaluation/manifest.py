@@ -11,14 +11,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ita_med.tasks.benchmark.task_data import TaskData
-from ita_med.tasks.evaluation import model
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.package_versions import versions
 from ita_med.version import BENCHMARK_VERSION, __version__
-
-if TYPE_CHECKING:
-    from ita_med.tasks.evaluation.evaluate import Run
 
 
 def manifest(
@@ -30,7 +28,17 @@ def manifest(
     declared: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
-    """started: seconds since 1970; left_out: task -> why."""
+    """What manifest.json holds.
+
+    Args:
+        run: the options of the run.
+        loaded: the tasks that were asked.
+        left_out: task -> why it was not.
+        identity: which model it was; see `model_identity.identity_of`.
+        speed: task -> counts and times; see `run_requests.speed`.
+        declared: what the run says of its model; see `model_facts.declared`.
+        started: seconds since 1970.
+    """
     return {
         "model": identity["model"],
         "revision": identity.get("revision", ""),
@@ -46,7 +54,7 @@ def manifest(
         "shots": {data.task.id: [shot.id for shot in data.shots[: run.num_fewshot]] for data in loaded},
         "prompts_sha256": {data.task.id: prompts_hash(data, run.num_fewshot) for data in loaded},
         "chat_template_sha256": identity["chat_template_sha256"],
-        "versions": {"ita-med": __version__, "python": platform.python_version()} | model.versions(),
+        "versions": {"ita-med": __version__, "python": platform.python_version()} | versions(),
         "hardware": hardware(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 2),

@@ -10,27 +10,30 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ita_med.schema import Example
+from ita_med.tasks.benchmark.lm_eval_files import generation_settings
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.decoding import grammar
 from ita_med.tasks.decoding.grammar import Constraint
 
-YAML_FOLDER = Path(__file__).parents[1] / "lm_eval"
 Template = Callable[[list[dict[str, str]]], Any]
 """Chat messages -> the prompt (a string, or what the backend takes instead)."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """doc: the row that lm-eval would hand to a model; example: the document, or a window of it; kwargs: generation
-    settings; constraint: on the answer.
+    """One question to a model.
 
-    key: equal for two requests exactly if a model must answer both alike.
+    Attributes:
+        task, id: of the document.
+        prompt: what the model reads.
+        kwargs: its generation settings.
+        doc: the row that lm-eval would hand to a model.
+        example: the document, or a window of it.
+        constraint: on the answer, if there is one.
+        key: equal for two requests exactly if a model must answer both alike.
     """
 
     task: str
@@ -47,7 +50,13 @@ Maker = Callable[[Example], Request]
 
 
 def build(data: TaskData, *, limit: int | None = None, **options: Any) -> list[Request]:
-    """One request per evaluated document, in their order; options: those of `maker`."""
+    """One request per evaluated document, in their order.
+
+    Args:
+        data: the task.
+        limit: only the first so many documents.
+        **options: those of `maker`.
+    """
     make = maker(data, **options)
     return [make(example) for example in data.examples[:limit]]
 
@@ -62,11 +71,17 @@ def maker(
     identity: str = "",
     by_document: bool = False,
 ) -> Maker:
-    """What makes the request of a document of the task.
+    """A function that makes the request of a document of the task.
 
-    constrained: "", or the kind of constraint (`grammar.KINDS`) on every answer; settings: how it gets into the
-        generation settings of a backend that takes it there.
-    identity: hash of the model and its settings; by_document: whether equal prompts may get different answers.
+    Args:
+        data: the task.
+        shots: how many stand in front of the document.
+        template: renders chat messages; None for plain text.
+        constrained: "", or the kind of constraint (`grammar.KINDS`) on every answer.
+        settings: (constraint, generation settings) -> the settings with the constraint, for a backend that takes it
+            there.
+        identity: hash of the model and its settings.
+        by_document: whether equal prompts may get different answers.
     """
     instruction = data.instruction() + "\n\n"
     shown = [(data.prompt(shot), data.target(shot)) for shot in data.shots[:shots]]
@@ -74,7 +89,7 @@ def maker(
     turns = [{"role": "system", "content": instruction}]
     for prompt, target in shown:
         turns += [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
-    kwargs = generation_settings(data.task.id)
+    kwargs = generation_settings(data.task)
 
     def make(example: Example) -> Request:
         document = data.prompt(example)
@@ -89,20 +104,6 @@ def maker(
 
 
 def digest(value: Any) -> str:
-    """sha256 of a value as JSON, keys in order."""
+    """The sha256 of a value as JSON, keys in order."""
     text = json.dumps(value, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads our task files without resolving `!function`."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
-def generation_settings(task: str) -> dict[str, Any]:
-    """The `generation_kwargs` of a task's YAML, as lm-eval would use them: greedy."""
-    path = YAML_FOLDER / f"{task.removeprefix('ita_med_')}.yaml"
-    settings: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Loader)["generation_kwargs"]
-    return settings

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med.errors import ItaMedError
-from ita_med.tasks.benchmark.predictions import printable
-from ita_med.tasks.evaluation.answer_log import Answer, Journal
+from ita_med.tasks.evaluation.answer_log import Journal, LoggedAnswer
 from ita_med.tasks.evaluation.hf_engine import Engine, Processors, groups, supports, tokenise
 from ita_med.tasks.evaluation.prompt_requests import Request
 from ita_med.tasks.families.json_answer import MAX_CHARACTERS
+from ita_med.text import encodable
 
 CHUNK = 512
 """Requests per call of a backend of lm-eval, which batches them itself and reports each answer as it comes."""
 SMALL_CHUNK = 32
 """The same for other models, which report answers at the end of a call."""
-Row = tuple[Request, Any]
+TokenisedRequest = tuple[Request, Any]
 """A request and its prompt's tokens, or None."""
 Cut = Callable[[Request], Iterator[list[Request]]]
 """A request that does not fit -> ways to ask it in windows, the finest one first (see `windows.cuts`)."""
@@ -28,10 +28,15 @@ Cut = Callable[[Request], Iterator[list[Request]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Texts by request key; of prompts that did not fit, the keys of those asked in windows, with the requests of
-    these, and of those not asked at all."""
+    """What became of a run's requests.
 
-    answers: dict[str, Answer]
+    Attributes:
+        answers: by request key.
+        windows: of prompts that did not fit and were asked in windows, key -> the requests of the windows.
+        too_long: keys of prompts that did not fit and were not asked at all.
+    """
+
+    answers: dict[str, LoggedAnswer]
     windows: dict[str, list[Request]]
     too_long: set[str]
 
@@ -46,10 +51,17 @@ def ask(
     processors: Processors | None = None,
     cut: Cut | None = None,
 ) -> Asked:
-    """Answers to all requests of this process's share; `advance(task, n)` is told of n documents that are done.
+    """Ask a model all requests of this process's share, those that are answered in the journal excepted.
 
-    max_length: tokens of prompt and answer that the model takes, None where only its server knows. A prompt that
-    leaves no room for `max_gen_toks` is asked in windows, as `cut` makes them, or else not at all.
+    Args:
+        lm: the lm-eval model.
+        by_task: the requests of each task.
+        journal: holds the answers of earlier calls and gets the new ones.
+        advance: called with (task, n) when n more documents of a task are done.
+        max_length: tokens of prompt and answer that the model takes, None where only its server knows. A prompt that
+            leaves no room for `max_gen_toks` is asked in windows, or else not at all.
+        processors: for constrained decoding with our own engine.
+        cut: makes windows of a request.
     """
     engine = Engine(lm, int(lm.batch_size), processors) if has_engine(lm) else None
     in_windows: dict[str, list[Request]] = {}
@@ -76,11 +88,13 @@ def ask(
 
 
 def has_engine(lm: Any) -> bool:
-    """Whether `engine` can run the model; else it answers through its own `generate_until`."""
+    """Whether `hf_engine` can run the model; else it answers through its own `generate_until`."""
     return hasattr(lm, "tok_batch_encode") and hasattr(lm, "_model_generate") and supports(lm)
 
 
-def _with_tokens(lm: Any, engine: Engine | None, requests: dict[str, Request], max_length: int | None) -> list[Row]:
+def _with_tokens(
+    lm: Any, engine: Engine | None, requests: dict[str, Request], max_length: int | None
+) -> list[TokenisedRequest]:
     """Requests with the tokens of their prompts where they matter and the model has a tokenizer; else with None."""
     distinct = list(requests.values())
     if engine:
@@ -88,14 +102,16 @@ def _with_tokens(lm: Any, engine: Engine | None, requests: dict[str, Request], m
     return [(r, None if max_length is None else _encode(lm, r.prompt)) for r in distinct]
 
 
-def _fits(row: Row, max_length: int | None) -> bool:
+def _fits(row: TokenisedRequest, max_length: int | None) -> bool:
     request, tokens = row
     return not tokens or max_length is None or len(tokens) + int(request.kwargs["max_gen_toks"]) <= max_length
 
 
-def _in_windows(lm: Any, engine: Engine | None, ways: Iterator[list[Request]], max_length: int | None) -> list[Row]:
+def _in_windows(
+    lm: Any, engine: Engine | None, ways: Iterator[list[Request]], max_length: int | None
+) -> list[TokenisedRequest]:
     """The first way after the finest one whose windows all fit; the finest if no other does; [] if not even that."""
-    finest: list[Row] = []
+    finest: list[TokenisedRequest] = []
     for way in ways:
         tokens = {r.key: t for r, t in _with_tokens(lm, engine, {r.key: r for r in way}, max_length)}
         rows = [(request, tokens[request.key]) for request in way]
@@ -118,7 +134,7 @@ def _encode(lm: Any, text: Any) -> Any:
         return None
 
 
-def _by_engine(engine: Engine, rows: list[Row], journal: Journal) -> Iterator[str]:
+def _by_engine(engine: Engine, rows: list[TokenisedRequest], journal: Journal) -> Iterator[str]:
     """Keys of answered requests. A group that is not wholly in the journal is generated again as a whole."""
     lm = engine.lm
     requests, tokens = [request for request, _ in rows], [tokens for _, tokens in rows]
@@ -157,6 +173,7 @@ class _Hook:
         self.done: set[str] = set()
 
     def add_partial(self, kind: str, args: Any, text: Any) -> None:
+        """Called by the backend with each answer of `generate_until`: args are those of its request."""
         if kind == "generate_until" and (key := self.keys.get(str(args[0]))):
             self.finish([(key, text)])
 
@@ -192,17 +209,17 @@ def _generate_until(lm: Any, chunk: list[Request]) -> list[Any]:
     return texts
 
 
-def _answer(lm: Any, raw: Any, seconds: float) -> Answer:
+def _answer(lm: Any, raw: Any, seconds: float) -> LoggedAnswer:
     text = clean(raw)
     tokens = _encode(lm, text) if text else []
-    return Answer(text, None if tokens is None else len(tokens), seconds)
+    return LoggedAnswer(text, None if tokens is None else len(tokens), seconds)
 
 
 def clean(raw: Any) -> str:
     """What a file can hold of a model's output: a text, without half characters, no longer than any parser reads."""
     if isinstance(raw, bytes):
         raw = raw.decode("utf-8", "replace")
-    return printable(raw[:MAX_CHARACTERS]) if isinstance(raw, str) else ""
+    return encodable(raw[:MAX_CHARACTERS]) if isinstance(raw, str) else ""
 
 
 def speed(requests: list[Request], asked: Asked) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+from ita_med.catalogue import Task
+from ita_med.errors import ItaMedError
 
 E3C_MENTIONS = {
     "CLINENTITY": ("disturbo", "malattie, sintomi, segni, lesioni e altri disturbi clinici"),
@@ -85,3 +89,16 @@ RELATION_WORDS: dict[tuple[str, str], RelationWords] = {
 
 Upstream's CONTAINS runs both ways (a finding to the exam that contains it, a therapy to its parts): so its word is
 neutral."""
+
+
+Words = TypeVar("Words")
+
+
+def words_of(task: Task, table: dict[tuple[str, str], Words]) -> Words:
+    """The words of a task in one of the tables above; an ItaMedError where it has none."""
+    if (task.dataset, task.config) not in table:
+        raise ItaMedError(
+            f'{task.id}: no Italian words for the labels of ("{task.dataset}", "{task.config}"); '
+            "add them to tasks/families/prompt_labels.py"
+        )
+    return table[task.dataset, task.config]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.tasks.report.rows import COLUMNS
-from ita_med.tasks.report.tables import Report
+from ita_med.tasks.report.tables import RunReport
 
 FIELDS = [
     "source", "part", "model", "method", "measure", "score", "low", "high", "delta", "delta_low", "delta_high",
@@ -18,7 +18,7 @@ FIELDS = [
 """Scores, intervals and differences in points; an empty field is unknown. `part` of a task: id or ood."""
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()
@@ -27,7 +27,7 @@ def render(report: Report) -> str:
     return out.getvalue()
 
 
-def _runs(report: Report) -> Iterator[dict[str, Any]]:
+def _runs(report: RunReport) -> Iterator[dict[str, Any]]:
     for n, row in enumerate(report.rows):
         same = {"source": "ita-med", "model": row.name, "method": row.method}
         flags = {"synthetic": int(row.synthetic), "limited": int(row.limited)}
@@ -50,7 +50,7 @@ def _interval(found: tuple[float, float] | None) -> dict[str, float]:
     return {"low": found[0], "high": found[1]} if found else {}
 
 
-def _task_delta(report: Report, row: int, task: str) -> dict[str, float]:
+def _task_delta(report: RunReport, row: int, task: str) -> dict[str, float]:
     found = report.comparison.task_delta.get((row, task)) if report.comparison else None
     if not found:
         return {}
@@ -58,7 +58,7 @@ def _task_delta(report: Report, row: int, task: str) -> dict[str, float]:
     return {"delta": delta, "delta_low": found[0], "delta_high": found[1]}
 
 
-def _delta(report: Report, part: str, row: int) -> dict[str, float | None]:
+def _delta(report: RunReport, part: str, row: int) -> dict[str, float | None]:
     pair = report.delta(part, row)
     if pair is None:
         return {}
@@ -68,7 +68,7 @@ def _delta(report: Report, part: str, row: int) -> dict[str, float | None]:
     }  # fmt: skip
 
 
-def _reference(report: Report) -> Iterator[dict[str, Any]]:
+def _reference(report: RunReport) -> Iterator[dict[str, Any]]:
     for row in report.reference.rows if report.reference else []:
         assert report.reference is not None
         source = f"{report.reference.source} ({report.reference.caption})"

@@ -3,80 +3,50 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 from ita_med import catalogue
+from ita_med.figures.figure import Axis, Figure, Mark, Panel, Series
+from ita_med.figures.figure_html import interactive
 from ita_med.tasks.report.rows import COLUMNS
-from ita_med.tasks.report.tables import Report, Table, notes, once, shared_mean, tables
+from ita_med.tasks.report.tables import RunReport, Table, notes, once, shared_mean, tables
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     sections = [f'<p class="note">{escape(note)}</p>' for note in notes(report)]
-    figures = [
-        (figure, caption)
-        for figure, caption in ((_families(report), BARS), (_times(report), TIMES))
-        if figure is not None
-    ]
+    figures = [figure for figure in (_families(report), _times(report)) if not figure.empty]
     for n, table in enumerate(once(tables(report))):
         sections.append(html_table(table))
         if n == 0:
-            sections += [_figure(*figure, library=k == 0) for k, figure in enumerate(figures)]
+            sections += [interactive(figure, library=k == 0) for k, figure in enumerate(figures)]
     return PAGE.format(body="\n".join(sections), about=ABOUT)
 
 
-def _figure(figure: Any, caption: str, *, library: bool) -> str:
-    """The library is written once, with the first figure."""
-    chart = figure.to_html(full_html=False, include_plotlyjs=library, config={"displaylogo": False})
-    return f"<figure>{chart}<figcaption>{escape(caption)}</figcaption></figure>"
+def _families(report: RunReport) -> Figure:
+    """Family means of all tasks, one line per run."""
+    series = []
+    for look, family in enumerate(COLUMNS):
+        marks = []
+        for n, row in enumerate(report.rows):
+            mean = row.families("all").get(family)
+            if mean is not None:
+                error = row.family_error(family)
+                low, high = report.interval(n, family) or (mean - error, mean + error)
+                marks.append(Mark(mean, n, low, high, row.label))
+        series.append(Series(COLUMNS[family], marks, look))
+    panel = Panel(Axis(SCORE), Axis(""), series, rows=[row.label for row in report.rows])
+    return Figure("families", "Family means", [panel], [BARS])
 
 
-def _families(report: Report) -> Any:
-    """Bars of the family means, all tasks."""
-    import plotly.graph_objects as go
-
-    if not report.rows:
-        return None
-    bars = []
-    for n, row in enumerate(report.rows):
-        means = row.families("all")
-        low_high = [report.interval(n, f) for f in COLUMNS]
-        up = [x[1] - means[f] if x else row.family_error(f) for f, x in zip(COLUMNS, low_high, strict=True)]
-        down = [means[f] - x[0] if x else row.family_error(f) for f, x in zip(COLUMNS, low_high, strict=True)]
-        errors = {"type": "data", "array": up, "arrayminus": down, "symmetric": False}
-        bars.append(
-            go.Bar(name=escape(row.label), x=list(COLUMNS.values()), y=[means.get(f) for f in COLUMNS], error_y=errors)
-        )
-    figure = go.Figure(bars)
-    figure.update_layout(
-        barmode="group", template="plotly_white", yaxis={"title": "score (0–100)", "range": [0, 100]}, height=420,
-        margin={"t": 20, "r": 20}, legend={"orientation": "h"}, showlegend=True,
-    )  # fmt: skip
-    return figure
-
-
-def _times(report: Report) -> Any:
-    """Score against seconds, one point per run; None where no run has a time."""
-    import plotly.graph_objects as go
-
-    points = []
+def _times(report: RunReport) -> Figure:
+    """Score against seconds, one mark per run that has a time."""
+    series: list[Series] = []
     for row in report.rows:
         score, documents = shared_mean(report, row), sum(row.documents.values())
         if row.seconds and documents and score is not None:
-            hover = f"{row.seconds:,.1f} s for {documents:,} documents"
-            points.append(
-                go.Scatter(
-                    name=escape(row.label), x=[row.seconds / documents], y=[score], mode="markers+text",
-                    text=[escape(row.method)], textposition="top center", marker={"size": 12}, hovertext=hover,
-                )
-            )  # fmt: skip
-    if not points:
-        return None
-    figure = go.Figure(points)
-    figure.update_layout(
-        template="plotly_white", xaxis={"title": "seconds per document", "type": "log"}, height=420,
-        yaxis={"title": "score (0–100)"}, margin={"t": 20, "r": 20}, legend={"orientation": "h"}, showlegend=True,
-    )  # fmt: skip
-    return figure
+            label = f"{row.label}: {row.seconds:,.1f} s for {documents:,} documents"
+            series.append(Series(row.label, [Mark(row.seconds / documents, score, label=label)], len(series)))
+    panel = Panel(Axis("seconds per document", log=True), Axis(SCORE), series)
+    return Figure("times", "Score and time", [panel], [TIMES])
 
 
 def page(found: list[Table], first: list[str], about: str) -> str:
@@ -101,6 +71,7 @@ def html_table(table: Table) -> str:
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
 
+SCORE = "score (0–100)"
 BARS = "Family means over all tasks; bars: 95 % intervals, or one standard error where the gold data are not here."
 TIMES = "Score against time per document: the mean of the tasks that all runs have; wall time with model loading."
 ABOUT = (

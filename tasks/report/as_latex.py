@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ita_med.tasks.report.tables import Report, Table, notes, tables
+from ita_med.tasks.report.tables import RunReport, Table, notes, tables
 
 SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -13,7 +13,7 @@ SIGNS = {
 }  # fmt: skip
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     return page(tables(report), notes(report))
 
 

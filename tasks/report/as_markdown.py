@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from ita_med.tasks.report.tables import Report, Table, notes, once, tables
+from ita_med.printing import markdown_table
+from ita_med.tasks.report.tables import RunReport, Table, notes, once, tables
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     return page(once(tables(report)), notes(report))
 
 
@@ -22,9 +23,8 @@ def page(found: list[Table], first: list[str]) -> str:
 
 
 def _lines(table: Table) -> list[str]:
-    head, *body = ["| " + " | ".join(escape(cell) for cell in line) + " |" for line in table.lines]
-    rule = "".join("|---" if n < table.left else "|---:" for n in range(len(table.lines[0]))) + "|"
-    return [head, rule, *body]
+    cells = [[escape(cell) for cell in line] for line in table.lines]
+    return markdown_table(cells, right=range(table.left, len(cells[0])))
 
 
 def escape(text: str) -> str:

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any
 
 from ita_med.tasks.report.compare import Comparison, Pair
-from ita_med.tasks.report.rows import Row
-from ita_med.tasks.report.tables import Report, notes
+from ita_med.tasks.report.rows import RunRow
+from ita_med.tasks.report.tables import RunReport, notes
 
 
-def render(report: Report) -> dict[str, Any]:
+def render(report: RunReport) -> dict[str, Any]:
     """runs, and where they were compared `pairs` (first minus second) by part; all in points but the p-values."""
     out: dict[str, Any] = {
         "notes": notes(report),
@@ -25,7 +25,7 @@ def render(report: Report) -> dict[str, Any]:
     return out
 
 
-def _run(report: Report, n: int, row: Row) -> dict[str, Any]:
+def _run(report: RunReport, n: int, row: RunRow) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": row.name,
         "method": row.method,
@@ -51,6 +51,6 @@ def _against_baseline(comparison: Comparison, n: int) -> dict[str, Any]:
     return {task: {"interval": comparison.task_delta.get((n, task)), "p_holm": p} for task, p in cells.items()}
 
 
-def _pair(report: Report, pair: Pair) -> dict[str, Any]:
+def _pair(report: RunReport, pair: Pair) -> dict[str, Any]:
     labels = {"first": report.rows[pair.first].label, "second": report.rows[pair.second].label}
     return dataclasses.asdict(pair) | labels

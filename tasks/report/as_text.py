@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from ita_med.printing import aligned
-from ita_med.tasks.report.tables import Report, notes, once, tables
+from ita_med.tasks.report.tables import RunReport, notes, once, tables
 
 
-def render(report: Report) -> str:
+def render(report: RunReport) -> str:
     parts = [line for note in notes(report) for line in (note, "")]
     for table in once(tables(report)):
         parts += [table.title, *aligned(table.lines, left=table.left)]

@@ -9,24 +9,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ita_med import catalogue, sources
+from ita_med import catalogue
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import predictions
-from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.report.rows import PARTS, Row, families_of, fingerprint, means
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.report import gold
+from ita_med.tasks.report.rows import PARTS, RunRow, families_of, means
 from ita_med.tasks.scoring import comparison, statistics
 from ita_med.tasks.scoring.metrics import Array, average
-from ita_med.version import BENCHMARK_VERSION
 
 Interval = tuple[float, float]
 
 
 @dataclass
 class Pair:
-    """Two runs on the tasks that both ran: `first` minus `second`, in points; None where the gold data are not there.
+    """Two runs on the tasks that both ran: `first` minus `second`, in points. None where the gold data are not there.
 
-    difference: of the means of family means. p: permutation over documents; p_bootstrap: over the same documents;
-    wilcoxon: over tasks. *_holm: corrected over all pairs of the part. not_compared: tasks that one of them ran.
+    Attributes:
+        first, second: numbers of the runs.
+        tasks: those that both ran.
+        not_compared: tasks that only one of them ran.
+        difference: of the means of family means.
+        wins, ties, losses: tasks of the first run.
+        wilcoxon: p over tasks.
+        low, high: 95 % interval of the difference.
+        p: permutation over documents.
+        p_bootstrap: bootstrap over the same documents.
+        wilcoxon_holm, p_holm: corrected over all pairs of the part.
     """
 
     first: int
@@ -58,10 +67,15 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """pairs: by part. intervals: 95 %, in points, by (run, task), (run, part) for AVG and (run, family).
+    """All that a report needs beside the runs themselves.
 
-    task_p, task_delta: by (run, task), the run's difference from the baseline: p, Holm over all of them, and interval.
-    without: why tasks have no intervals and tests; changed: scores that differ from those of results.json.
+    Attributes:
+        pairs: part -> all pairs of runs.
+        intervals: 95 %, in points, by (run, task), (run, part) for AVG, and (run, family).
+        task_p: by (run, task), p of the run's difference from the baseline, Holm over all of them.
+        task_delta: by (run, task), the interval of that difference.
+        without: task -> why it has no intervals and tests.
+        changed: a sentence for each score that differs from that of results.json.
     """
 
     pairs: dict[str, list[Pair]] = field(default_factory=dict)
@@ -72,13 +86,14 @@ class Comparison:
     changed: list[str] = field(default_factory=list)
 
     def pair(self, part: str, row: int, other: int) -> Pair | None:
+        """The pair of two runs in a part, seen from the first; None if they share no task."""
         for pair in self.pairs[part]:
             if {pair.first, pair.second} == {row, other}:
                 return pair.seen_from(row)
         return None
 
 
-def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Comparison:
+def compare(rows: list[RunRow], baseline: int, mirror: str | None = None) -> Comparison:
     """Score the runs' predictions again and test all pairs; what has no gold data keeps its stored score.
 
     The scores of the rows become those of their predictions.
@@ -88,7 +103,7 @@ def compare(rows: list[Row], baseline: int, mirror: str | None = None) -> Compar
 
 
 def compare_counts(
-    rows: list[Row], tables: list[comparison.TaskCounts], baseline: int, found: Comparison | None = None
+    rows: list[RunRow], tables: list[comparison.TaskCounts], baseline: int, found: Comparison | None = None
 ) -> Comparison:
     """Test all pairs on counts that are at hand: rows and tables are in the same order of systems."""
     found = found or Comparison()
@@ -101,7 +116,7 @@ def compare_counts(
     return found
 
 
-def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[comparison.TaskCounts]:
+def _open(rows: list[RunRow], mirror: str | None, found: Comparison) -> list[comparison.TaskCounts]:
     """Counts of every task whose gold data are at hand."""
     from rich.console import Console
     from rich.progress import track
@@ -111,32 +126,15 @@ def _open(rows: list[Row], mirror: str | None, found: Comparison) -> list[compar
     quiet = not sys.stderr.isatty()
     for task in track(ids, "scoring", console=Console(stderr=True), transient=True, disable=quiet):
         try:
-            tables.append(_counts(rows, _gold(rows, task, mirror), found))
+            tables.append(_counts(rows, gold.of(rows, task, mirror), found))
         except ItaMedError as error:
-            if isinstance(error, NotTheSame):
+            if isinstance(error, gold.NotTheSame):
                 raise
             found.without[task] = str(error)
     return tables
 
 
-class NotTheSame(ItaMedError):
-    """Two runs answered different documents."""
-
-
-def _gold(rows: list[Row], task: str, mirror: str | None) -> TaskData:
-    """The task's data, if they are those that the runs were scored on."""
-    ran = [row for row in rows if task in row.scores]
-    if ran[0].version != BENCHMARK_VERSION:
-        raise ItaMedError(f"scored by benchmark version {ran[0].version}, this program has {BENCHMARK_VERSION}")
-    data = load(task, sources.EMBEDDED if ran[0].synthetic else mirror)
-    if data.fingerprint != fingerprint(ran[0], task):
-        if data.source == sources.EMBEDDED:
-            raise ItaMedError("the gold data are not here; name their folder with --mirror")
-        raise ItaMedError(f"the gold data here are {data.provenance}, those of the runs {ran[0].data.get(task)}")
-    return data
-
-
-def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.TaskCounts:
+def _counts(rows: list[RunRow], data: TaskData, found: Comparison) -> comparison.TaskCounts:
     """Counts of all runs on one task; their scores are put into the rows."""
     task = data.task.id
     answers = {
@@ -144,8 +142,7 @@ def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.Ta
         for n, row in enumerate(rows)
         if task in row.scores
     }
-    if any(row.limited for row in rows if task in row.scores):
-        data = _answered(rows, data, {n: set(given) for n, given in answers.items()})
+    data = gold.answered(rows, data, {n: set(given) for n, given in answers.items()})
     systems: list[Array | None] = [None] * len(rows)
     for n, given in answers.items():
         counts = np.array([data.count(e, given.get(e.id)) for e in data.examples], dtype=float)
@@ -161,20 +158,7 @@ def _counts(rows: list[Row], data: TaskData, found: Comparison) -> comparison.Ta
     return table
 
 
-def _answered(rows: list[Row], data: TaskData, ids: dict[int, set[str]]) -> TaskData:
-    """The task with the documents of limited runs only, which must be the same for all."""
-    answered = {n: found & data.by_id.keys() if rows[n].limited else set(data.by_id) for n, found in ids.items()}
-    first, *others = answered
-    for n in others:
-        if answered[n] != answered[first]:
-            raise NotTheSame(
-                f"{rows[first].folder} and {rows[n].folder} cannot be compared on {data.task.id}: they answered "
-                f"different documents ({len(answered[first]):,} and {len(answered[n]):,})"
-            )
-    return dataclasses.replace(data, examples=[e for e in data.examples if e.id in answered[first]])
-
-
-def _pairs(rows: list[Row], part: str) -> list[Pair]:
+def _pairs(rows: list[RunRow], part: str) -> list[Pair]:
     """What needs no gold data: differences, wins and losses, Wilcoxon over tasks."""
     pairs = []
     for j, b in enumerate(rows):
@@ -194,7 +178,7 @@ def _pairs(rows: list[Row], part: str) -> list[Pair]:
     return pairs
 
 
-def _intervals(rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, found: Comparison) -> None:
+def _intervals(rows: list[RunRow], tables: list[comparison.TaskCounts], resampled: Array, found: Comparison) -> None:
     """Intervals of tasks, AVG and family means; resampled: (tasks, resamples, runs), in points."""
     place = {table.task: n for n, table in enumerate(tables)}
     alone = {table.task for table in tables if len(table.documents) < 2}
@@ -217,7 +201,7 @@ def _intervals(rows: list[Row], tables: list[comparison.TaskCounts], resampled: 
 
 
 def _tests(
-    rows: list[Row], tables: list[comparison.TaskCounts], resampled: Array, baseline: int, found: Comparison
+    rows: list[RunRow], tables: list[comparison.TaskCounts], resampled: Array, baseline: int, found: Comparison
 ) -> None:
     """Fill in the tests of all pairs whose shared tasks all have gold data, and those of single tasks."""
     place = {table.task: n for n, table in enumerate(tables)}

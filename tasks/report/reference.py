@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ita_med.tasks.families.registry import FAMILIES
+
 FILE = Path(__file__).parents[1] / "reference.toml"
 
 
@@ -37,7 +39,7 @@ def load() -> Reference:
     table: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8"))
     rows = [
         ReferenceRow(
-            row["model"], row["method"], {f: row[f] for f in ("ner", "crf", "re", "qa", "arg")}, row["avg"],
+            row["model"], row["method"], {name: row[name] for name in FAMILIES if name in row}, row["avg"],
             row.get("delta"), row.get("p", ""),
         )
         for row in table.pop("row")

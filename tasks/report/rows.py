@@ -11,19 +11,30 @@ import orjson
 
 from ita_med import catalogue
 from ita_med.errors import ItaMedError
+from ita_med.tasks.families.registry import FAMILIES
 from ita_med.tasks.scoring.metrics import average, family_means
+from ita_med.text import visible
 
-COLUMNS = {"ner": "NER", "crf": "CRF", "re": "RE", "qa": "QA", "arg": "ARG"}
+COLUMNS = {name: name.upper() for name in FAMILIES}
+"""Family -> the head of its column."""
 PARTS = {"all": "All tasks", "id": "In distribution (ID)", "ood": "Out of distribution (OOD)"}
 SYNTHETIC_NOTE = "SYNTHETIC SAMPLE DATA: these numbers say nothing about real clinical text."
 LIMITED_NOTE = "LIMITED RUN: only some documents were answered; not comparable, not for submission."
 
 
 @dataclass
-class Row:
-    """One run: scores and standard errors in points (0–100) by task; notes are what every reader must know.
+class RunRow:
+    """One run.
 
-    documents: evaluated examples by task; data: provenance by task; seconds: wall time of the run, if it is known.
+    Attributes:
+        name, method: the model, and how it was asked.
+        scores, errors: by task, in points (0–100); errors are standard errors.
+        notes: what every reader must know.
+        folder: the submission folder.
+        version: of the benchmark.
+        documents: evaluated examples by task.
+        data: provenance by task.
+        seconds: wall time of the run, if it is known.
     """
 
     name: str
@@ -44,9 +55,11 @@ class Row:
         return f"{self.name} {self.method}"
 
     def part(self, part: str) -> dict[str, float]:
+        """The scores of the tasks of a part."""
         return {t: s for t, s in self.scores.items() if in_part(t, part)}
 
     def families(self, part: str) -> dict[str, float]:
+        """The family means of a part."""
         return means(self.part(part))
 
     def partial(self, part: str) -> bool:
@@ -65,10 +78,12 @@ class Row:
 
 
 def in_part(task: str, part: str) -> bool:
+    """Whether a task belongs to a part of the report ("all", "id", "ood")."""
     return part == "all" or catalogue.task(task).distribution == part
 
 
 def families_of(tasks: list[str]) -> dict[str, str]:
+    """Task -> its family."""
     return {task: catalogue.task(task).family for task in tasks}
 
 
@@ -77,14 +92,14 @@ def means(scores: dict[str, float]) -> dict[str, float]:
     return family_means(scores, families_of(list(scores)))
 
 
-def read_run(folder: Path) -> Row:
+def read_run(folder: Path) -> RunRow:
     """The results and manifest of a submission folder."""
     results, manifest = (_read_json(folder / name) for name in ("results.json", "manifest.json"))
     try:
         tasks: dict[str, Any] = results["tasks"]
-        return Row(
-            printable(manifest["model"]),
-            printable(manifest["method"]),
+        return RunRow(
+            visible(manifest["model"]),
+            visible(manifest["method"]),
             {catalogue.task(task).id: 100 * r["score"] for task, r in tasks.items()},
             {task: 100 * r["stderr"]["score"] for task, r in tasks.items()},
             [SYNTHETIC_NOTE] * results["synthetic"] + [LIMITED_NOTE] * results["limited"],
@@ -111,17 +126,12 @@ def _read_json(path: Path) -> Any:
         raise ItaMedError(f"{path.parent}: {path.name} is not JSON ({error})") from error
 
 
-def printable(text: str) -> str:
-    """The text without line breaks and control characters: names come from files of others."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
-
-
 def _seconds(manifest: dict[str, Any]) -> float | None:
     seconds = manifest.get("seconds")
     return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
 
 
-def read_runs(folders: list[Path]) -> list[Row]:
+def read_runs(folders: list[Path]) -> list[RunRow]:
     """All runs; where two have the same model and method, the folder's name is added to the method."""
     repeated = [str(folder) for folder, n in Counter(folder.resolve() for folder in folders).items() if n > 1]
     if repeated:
@@ -130,11 +140,11 @@ def read_runs(folders: list[Path]) -> list[Row]:
     labels = Counter(row.label for row in rows)
     for row in rows:
         if labels[row.label] > 1:
-            row.method += f" [{printable(row.folder.name)}]"
+            row.method += f" [{visible(row.folder.name)}]"
     return rows
 
 
-def find(rows: list[Row], name: str) -> int:
+def find(rows: list[RunRow], name: str) -> int:
     """Which run is meant: by folder, its name, model, method, or model and method."""
     for key in (
         lambda row: {str(row.folder), row.folder.name, row.label},
@@ -148,7 +158,7 @@ def find(rows: list[Row], name: str) -> int:
     raise ItaMedError(f'no single run is called "{name}"; the runs are {known}')
 
 
-def check_comparable(rows: list[Row]) -> None:
+def check_comparable(rows: list[RunRow]) -> None:
     """Refuse runs that were not scored on the same documents by the same version of the benchmark."""
     for row in rows[1:]:
         pair = f"{rows[0].folder} and {row.folder} cannot be compared"
@@ -164,7 +174,7 @@ def check_comparable(rows: list[Row]) -> None:
                 _check_task(other, row, task)
 
 
-def _check_task(a: Row, b: Row, task: str) -> None:
+def _check_task(a: RunRow, b: RunRow, task: str) -> None:
     pair = f"{a.folder} and {b.folder} cannot be compared on {task}"
     if fingerprint(a, task) != fingerprint(b, task):
         raise ItaMedError(f"{pair}: their data differ ({a.data[task]} and {b.data[task]}); run one of them again")
@@ -172,5 +182,6 @@ def _check_task(a: Row, b: Row, task: str) -> None:
         raise ItaMedError(f"{pair}: {a.documents[task]:,} and {b.documents[task]:,} documents; run both alike")
 
 
-def fingerprint(row: Row, task: str) -> str:
+def fingerprint(row: RunRow, task: str) -> str:
+    """The fingerprint of the data on which a run was scored, "" if it does not say."""
     return row.data.get(task, "").partition(":")[2]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ita_med import catalogue
+from ita_med.numbers import NONE, interval, number, p_value
 from ita_med.tasks.report.compare import Comparison, Interval, Pair
 from ita_med.tasks.report.reference import Reference
-from ita_med.tasks.report.rows import COLUMNS, PARTS, Row, in_part, means
+from ita_med.tasks.report.rows import COLUMNS, PARTS, RunRow, in_part, means
 from ita_med.tasks.scoring.metrics import RESAMPLES, average
 from ita_med.tasks.scoring.statistics import PERMUTATIONS, stars
 
-NONE = "–"
 STARS_NOTE = (
     "delta: mean of the family means minus the baseline's, over the tasks that both ran. * p < .05, ** p < .01, "
     f"*** p < .001: paired permutation test over documents ({PERMUTATIONS:,} swaps, or all), Holm over all pairs of "
@@ -29,10 +29,10 @@ TIMES_NOTE = "Wall time of the whole run, model loading included; the mean of th
 
 
 @dataclass
-class Report:
+class RunReport:
     """comparison: None for plain results without intervals and tests; baseline: the run that deltas refer to."""
 
-    rows: list[Row]
+    rows: list[RunRow]
     comparison: Comparison | None = None
     baseline: int = 0
     parts: list[str] = field(default_factory=lambda: list(PARTS))
@@ -67,7 +67,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def tables(report: Report) -> list[Table]:
+def tables(report: RunReport) -> list[Table]:
     """All tables of the report, in order."""
     out = []
     for part in report.shown:
@@ -92,7 +92,7 @@ def once(found: list[Table]) -> list[Table]:
     return found
 
 
-def notes(report: Report) -> list[str]:
+def notes(report: RunReport) -> list[str]:
     """What every reader must know first."""
     found = [note for row in report.rows for note in row.notes]
     if report.comparison:
@@ -105,7 +105,7 @@ def notes(report: Report) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def family_table(report: Report, part: str) -> Table:
+def family_table(report: RunReport, part: str) -> Table:
     """One line per run: model, method, family means, AVG, and the difference from the baseline."""
     total = sum(part in ("all", task.distribution) for task in catalogue.tasks())
     compared = report.comparison is not None and len(report.rows) > 1
@@ -128,16 +128,16 @@ def family_table(report: Report, part: str) -> Table:
     return table
 
 
-def _delta(report: Report, part: str, row: int) -> list[str]:
+def _delta(report: RunReport, part: str, row: int) -> list[str]:
     if row == report.baseline:
         return ["baseline", "", ""]
     pair = report.delta(part, row)
     if pair is None:
         return [NONE] * 3
-    return [_starred(pair), _difference(pair), p_value(pair.p_holm)]
+    return [_starred(pair), _ends(pair), p_value(pair.p_holm)]
 
 
-def pair_table(report: Report, part: str) -> Table:
+def pair_table(report: RunReport, part: str) -> Table:
     """One line per pair of runs: difference, interval, both tests."""
     assert report.comparison is not None
     head = ["first", "second", "difference", "95 %", "p", "Wilcoxon p", "wins", "ties", "losses", "tasks"]
@@ -145,7 +145,7 @@ def pair_table(report: Report, part: str) -> Table:
     for pair in report.comparison.pairs[part]:
         first, second = report.rows[pair.first].label, report.rows[pair.second].label
         counts = [str(n) for n in (pair.wins, pair.ties, pair.losses, len(pair.tasks))]
-        tests = [_starred(pair), _difference(pair), p_value(pair.p_holm)]
+        tests = [_starred(pair), _ends(pair), p_value(pair.p_holm)]
         table.lines.append([first, second, *tests, p_value(pair.wilcoxon_holm), *counts])
         if pair.not_compared:
             table.notes.append(
@@ -155,7 +155,7 @@ def pair_table(report: Report, part: str) -> Table:
     return table
 
 
-def task_table(report: Report) -> Table:
+def task_table(report: RunReport) -> Table:
     """One line per task: each run's score with its interval, or its standard error."""
     compared = report.comparison is not None
     title = "By task: score [95 % interval], points" if compared else "By task: score ± standard error, points"
@@ -166,7 +166,7 @@ def task_table(report: Report) -> Table:
     return Table(title, lines, 2, [TASKS_NOTE] if compared and len(report.rows) > 1 else [])
 
 
-def _score(report: Report, row: int, task: str) -> str:
+def _score(report: RunReport, row: int, task: str) -> str:
     if task not in report.rows[row].scores:
         return NONE
     score = number(report.rows[row].scores[task])
@@ -178,7 +178,7 @@ def _score(report: Report, row: int, task: str) -> str:
     return f"{score} {interval(found)} {stars(report.comparison.task_p.get((row, task)), *delta)}".rstrip()
 
 
-def time_table(report: Report) -> Table:
+def time_table(report: RunReport) -> Table:
     """Seconds of each run, beside the mean of the tasks that all runs have."""
     lines = [["model", "method", "score", "seconds", "documents", "seconds per document"]]
     for row in report.rows:
@@ -189,7 +189,7 @@ def time_table(report: Report) -> Table:
     return Table("Time", lines, 2, [TIMES_NOTE])
 
 
-def shared_mean(report: Report, row: Row) -> float | None:
+def shared_mean(report: RunReport, row: RunRow) -> float | None:
     """The mean of family means over the tasks that all runs have."""
     shared = {task: row.scores[task] for task in report.tasks if all(task in other.scores for other in report.rows)}
     return average(means(shared)) if shared else None
@@ -199,30 +199,18 @@ def reference_table(reference: Reference) -> Table:
     """Rows of others, under their own title."""
     lines = [["model", "method", *COLUMNS.values(), "AVG", "delta", "p"]]
     for row in reference.rows:
-        delta = "" if row.delta is None else f"{row.delta:+.1f}"
+        delta = "" if row.delta is None else number(row.delta, plus=True)
         lines.append(
-            [row.model, row.method, *(number(row.families[f]) for f in COLUMNS), number(row.avg), delta, row.p]
+            [row.model, row.method, *(number(row.families.get(f)) for f in COLUMNS), number(row.avg), delta, row.p]
         )
     notes = [f"{reference.caption_it}. delta: against {reference.baseline}, with the table's own marks."]
     return Table(f"Reference: {reference.caption}", lines, 2, [*notes, *reference.caveats])
 
 
-def number(value: float | None) -> str:
-    return NONE if value is None else f"{value:.1f}"
-
-
 def _starred(pair: Pair) -> str:
     """+4.7 **: a difference with its stars."""
-    return f"{pair.difference:+.1f} {stars(pair.p_holm, pair.low, pair.high)}".rstrip()
+    return f"{number(pair.difference, plus=True)} {stars(pair.p_holm, pair.low, pair.high)}".rstrip()
 
 
-def interval(found: Interval | None) -> str:
-    return f"[{found[0]:.1f}, {found[1]:.1f}]" if found else NONE
-
-
-def _difference(pair: Pair) -> str:
-    return NONE if pair.low is None or pair.high is None else f"[{pair.low:+.1f}, {pair.high:+.1f}]"
-
-
-def p_value(p: float | None) -> str:
-    return NONE if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+def _ends(pair: Pair) -> str:
+    return interval((pair.low, pair.high), plus=True)

@@ -18,9 +18,12 @@ from ita_med.tasks.scoring.metrics import RESAMPLES, SEED, Array, bootstrap_weig
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """counts: (systems, documents, 2), numerator and denominator of the score; 0 where a system did not run the task.
+    """Counts of several systems on one task.
 
-    documents: what the columns of counts stand for, named so that equal names mean equal documents in all tasks.
+    Attributes:
+        task: its id.
+        documents: what the columns of counts stand for, named so that equal names mean equal documents in all tasks.
+        counts: (systems, documents, 2), numerator and denominator of the score; 0 where a system did not run the task.
     """
 
     task: str
@@ -34,6 +37,7 @@ class TaskCounts:
 
     @property
     def scores(self) -> Array:
+        """The score of each system."""
         return statistics.ratio(self.counts.sum(1))
 
 
@@ -46,7 +50,11 @@ def task_counts(task: str, dataset: str, clusters: Sequence[str], systems: Seque
 
 
 def mean_weights(families: Mapping[str, str]) -> dict[str, float]:
-    """Weight of each task in the mean of family means (AVG, where all families are there); families: task -> family."""
+    """The weight of each task in the mean of family means (AVG, where all families are there).
+
+    Args:
+        families: task -> family.
+    """
     sizes: dict[str, int] = {}
     for family in families.values():
         sizes[family] = sizes.get(family, 0) + 1
@@ -70,9 +78,17 @@ def permutation_tests(
     resamples: int = statistics.PERMUTATIONS,
     seed: int = SEED,
 ) -> tuple[Array, Array]:
-    """Two-sided p-values of each task (tasks, pairs), and of weighted sums of the tasks' scores (sums, pairs).
+    """Paired permutation tests over documents. A single task is tested exactly where its documents are few enough.
 
-    weights: (sums, pairs, tasks). A single task is tested exactly where its documents are few enough.
+    Args:
+        tables: one per task.
+        pairs: numbers of two systems each.
+        weights: (sums, pairs, tasks), of the sums of tasks' scores that are tested too.
+        resamples: drawn permutations, where not all are taken.
+        seed: of the draw.
+
+    Returns:
+        Two-sided p-values of each task (tasks, pairs), and of the weighted sums (sums, pairs).
     """
     groups = list({t.documents: t for t in tables}.values())
     place = {t.documents: n for n, t in enumerate(groups)}

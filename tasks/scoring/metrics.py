@@ -110,7 +110,12 @@ def official_form_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
 
 
 def family_means(scores: Mapping[str, float], families: Mapping[str, str]) -> dict[str, float]:
-    """Plain mean of the tasks of each family; families: task -> family."""
+    """The plain mean of the tasks of each family.
+
+    Args:
+        scores: by task.
+        families: task -> family.
+    """
     grouped: dict[str, list[float]] = {}
     for task, score in scores.items():
         grouped.setdefault(families[task], []).append(score)

@@ -6,7 +6,7 @@ drawn and swapped are whole documents. `ratio` is the metric of two columns, num
 
 Sources: Efron and Tibshirani 1993 (percentile intervals, tests by inverting them), Dror et al. 2018 (which tests for
 NLP), Phipson and Smyth 2010 (the "+ 1" of Monte-Carlo p-values), Holm 1979. scipy is the reference in
-tests/tasks/test_statistics.py; benchmarks/calibration.py measures how often the tests err.
+tests/tasks/scoring/test_statistics.py; benchmarks/calibration.py measures how often the tests err.
 """
 
 from __future__ import annotations
@@ -106,8 +106,10 @@ def rank_intervals(resampled: Array, level: float = LEVEL) -> NDArray[np.int64]:
 class Swaps:
     """In which resamples the two systems' counts of a document change places.
 
-    bits: for each group of documents the patterns, packed (resamples, ceil(documents / 8)); sizes: its documents.
-    exact: all patterns are there, each once; else they were drawn.
+    Attributes:
+        bits: for each group of documents the patterns, packed (resamples, ceil(documents / 8)).
+        sizes: the documents of each group.
+        exact: all patterns are there, each once; else they were drawn.
     """
 
     bits: list[NDArray[np.uint8]]
@@ -169,7 +171,10 @@ def paired_permutation(
 ) -> float:
     """Two-sided p for equal scores of two systems on the same documents, by swapping their counts per document.
 
-    a, b: (documents, columns), rows are the same documents in the same order. Exact for up to 13 documents.
+    Exact for up to 13 documents.
+
+    Args:
+        a, b: (documents, columns), rows are the same documents in the same order.
     """
     counts = np.stack([a, b]).astype(float)
     drawn = swaps([counts.shape[1]], resamples, [seed])

@@ -581,7 +581,7 @@ def test_a_bad_record_is_named(tmp_path: Path, command: Command, content: bytes,
         ("minhash: {bands: many}", "expected int"),
         ("output: {format: csv}", "expected parquet or jsonl.zst"),
         ("[1, 2]", "list"),
-        ("a: [", "not a YAML file"),
+        ("a: [", "is no YAML"),
     ],
 )
 def test_a_bad_recipe_is_one_line(tmp_path: Path, text: str, message: str) -> None:

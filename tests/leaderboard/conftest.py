@@ -15,13 +15,15 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine
 
-from ita_med.leaderboard import accounts, demo, store, tables
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.submission import read_folder
+from ita_med.leaderboard.database import accounts, store, tables
+from ita_med.leaderboard.submissions.submission import read_folder
+from ita_med.leaderboard.web.settings import Settings
 from ita_med.tasks.evaluation.evaluate import Run, evaluate
-from tests.leaderboard.postgres import binaries, cluster
-from tests.leaderboard.provider import Idp, serving_idp
+
+from .postgres import binaries, cluster
+from .provider import Idp, serving_idp
 
 BOTH = ["sqlite", "postgresql"]
 LOOSE = Settings(check_processes=0, user_per_minute=10_000, address_per_minute=10_000, quota=1000, upload_bytes=300_000)

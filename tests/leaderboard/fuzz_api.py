@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from ita_med.leaderboard import store
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
+from ita_med.leaderboard.database import store
+from ita_med.leaderboard.web.settings import Settings
 
 CHECKS: list[Any] = [not_a_server_error, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12

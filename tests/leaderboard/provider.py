@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from ita_med.leaderboard.providers import Provider, SignIn
+from ita_med.leaderboard.sign_in.providers import Provider, SignIn
 
 BOARD = "https://board.example.org"
 CLIENT, SECRET = "board:one", "very secret+%"

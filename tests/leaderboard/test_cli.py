@@ -10,14 +10,16 @@ import pytest
 from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, demo, store
+from ita_med.leaderboard import demo
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.check import check
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.submission import read_folder
-from tests.dataset_builders.conftest import Command, command
-from tests.leaderboard.conftest import TASKS, Files, zipped
-from tests.leaderboard.serving import serving
+from ita_med.leaderboard.database import accounts, store
+from ita_med.leaderboard.submissions.check import check
+from ita_med.leaderboard.submissions.submission import read_folder
+from ita_med.leaderboard.web.settings import Settings
+
+from ..dataset_builders.conftest import Command, command
+from .conftest import TASKS, Files, zipped
+from .serving import serving
 
 __all__ = ["command"]
 pytestmark = pytest.mark.usefixtures("cheap_hashes")

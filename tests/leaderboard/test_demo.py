@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import demo, store
+from ita_med.leaderboard import demo
+from ita_med.leaderboard.database import store
 
 KEPT = sorted(path for path in demo.RUNS.iterdir() if path.is_dir())
 

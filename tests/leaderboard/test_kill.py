@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.leaderboard.conftest import BOTH, url_of
+from .conftest import BOTH, url_of
 
 DATABASES = BOTH
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "board_kill.py"

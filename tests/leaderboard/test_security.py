@@ -27,12 +27,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
 from ita_med.errors import ItaMedError
-from ita_med.leaderboard import accounts, demo, pages, store, submission, tables
+from ita_med.leaderboard import demo, pages
 from ita_med.leaderboard.app import make_app
-from ita_med.leaderboard.limits import Settings
-from ita_med.leaderboard.submission import Claim
-from tests.leaderboard.conftest import Files, change_manifest, client_of, zipped
-from tests.leaderboard.test_api import ZIP, gold_texts, rows, submit, token_of
+from ita_med.leaderboard.database import accounts, store, tables
+from ita_med.leaderboard.submissions import submission
+from ita_med.leaderboard.submissions.submission import Claim
+from ita_med.leaderboard.web.settings import Settings
+
+from .conftest import Files, change_manifest, client_of, zipped
+from .web.test_api import ZIP, gold_texts, rows, submit, token_of
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 LANGUAGES = ("it", "en")
@@ -130,8 +133,8 @@ RAW = re.compile(r"<script>alert|<img src=x|<svg onload|=\s*'-alert")
 
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_a_script_in_any_text_is_text_on_every_page(demo_board: bytes, tmp_path: Any, files: Files, text: str) -> None:
-    from ita_med.leaderboard import export
-    from ita_med.leaderboard.ranking import Board
+    from ita_med.leaderboard.publish import table_files
+    from ita_med.leaderboard.results.ranking import Board
 
     (tmp_path / "board.sqlite").write_bytes(demo_board)
     engine = store.connect(tmp_path / "board.sqlite")
@@ -151,7 +154,7 @@ def test_a_script_in_any_text_is_text_on_every_page(demo_board: bytes, tmp_path:
             assert not RAW.search(page.text), path
             seen += "alert(1)" in page.text
     assert seen >= 4, "the pages do show the text"
-    for path in export.write(Board(engine), tmp_path / "out", synthetic=True):
+    for path in table_files.write(Board(engine), tmp_path / "out", synthetic=True):
         if path.suffix == ".html":
             assert not RAW.search(path.read_text("utf-8")), path
     engine.dispose()

@@ -27,7 +27,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    text = (Path(__file__).parents[2] / "dataset_builders" / "e3c" / "sample.txt").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "dataset_builders" / "datasets" / "e3c" / "sample.txt").read_text("utf-8")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

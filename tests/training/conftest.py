@@ -11,7 +11,7 @@ import pytest
 
 from ita_med import catalogue, sources
 from ita_med.tasks.benchmark.task_data import load
-from ita_med.training.rows import rows
+from ita_med.training.data.prompt_rows import rows
 
 ENDS = {
     "qwen3": ("<|im_end|>", "<|endoftext|>", ["<|im_start|>", "<think>", "</think>"], "qwen3.jinja"),
@@ -115,11 +115,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @cache
-def _word_piece() -> Any:
+def _word_pieces() -> str:
+    """A WordPiece tokenizer as JSON: an object would keep the truncation that a test has asked of it."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
 
-    from ita_med.training.scratch import SPECIAL
+    from ita_med.training.models.scratch import SPECIAL
 
     made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
@@ -134,8 +134,19 @@ def _word_piece() -> Any:
     made.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
+    return str(made.to_str())
+
+
+def _word_piece() -> Any:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    from ita_med.training.models.scratch import SPECIAL
+
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
-    return PreTrainedTokenizerFast(tokenizer_object=made, model_input_names=inputs, **SPECIAL)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(_word_pieces()), model_input_names=inputs, **SPECIAL
+    )
 
 
 def tiny_encoder(kind: str) -> tuple[Any, Any]:
@@ -143,7 +154,7 @@ def tiny_encoder(kind: str) -> tuple[Any, Any]:
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-    from ita_med.training import scratch
+    from ita_med.training.models import scratch
     from ita_med.training.recipe import Scratch
 
     sizes: dict[str, Any] = {

@@ -20,13 +20,17 @@ for module in ("torch", "trl", "peft", "accelerate"):
 
 import ita_med  # noqa: E402
 from ita_med.errors import ItaMedError  # noqa: E402
-from ita_med.training import data, run, runs, sft  # noqa: E402
-from ita_med.training import recipe as r  # noqa: E402
+from ita_med.training import recipe as recipes  # noqa: E402
+from ita_med.training import train  # noqa: E402
+from ita_med.training.backend import libraries, trainer_settings  # noqa: E402
+from ita_med.training.data import fine_tuning  # noqa: E402
+from ita_med.training.decoders import sft  # noqa: E402
+from ita_med.training.record import run_folder  # noqa: E402
 
 from .conftest import write_corpus  # noqa: E402
 
 Tiny = Callable[[str], Path]
-DECODERS = [name for name in r.names() if not name.startswith(("encoders/", "scratch/"))]
+DECODERS = [name for name in recipes.names() if not name.startswith(("encoders/", "scratch/"))]
 SMALL = [
     "train.max_steps=20", "train.batch_size=2", "train.learning_rate=2.0e-2", "train.logging_steps=1",
     "train.warmup=0.1", "data.max_length=512", "report_to=none",
@@ -34,20 +38,20 @@ SMALL = [
 TASKS = "data.tasks=[ita_med_arg_abstrct, ita_med_ner_e3c_disorder]"
 
 
-def small(name: str, tiny: Tiny, *more: str, corpus: Path | None = None) -> r.Recipe:
+def small(name: str, tiny: Tiny, *more: str, corpus: Path | None = None) -> recipes.Recipe:
     changes = [*SMALL, f"model.path={tiny(name.partition('/')[0])}"]
     if name.endswith("-ft"):
         changes += [TASKS, "data.cap_per_task=40"]
     else:
         changes += [f"data.corpora=[{corpus}]", "data.max_length=128"]
-    return r.load(r.find(name), [*changes, *more])
+    return recipes.load(recipes.find(name), [*changes, *more])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DECODERS)
 def test_every_recipe_trains(name: str, tiny: Tiny, corpus: Path, tmp_path: Path) -> None:
     recipe = small(name, tiny, corpus=corpus)
-    manifest = run.train(recipe, tmp_path / "run", "embedded")
+    manifest = train.train(recipe, tmp_path / "run", "embedded")
     losses = [loss for _, loss in manifest["loss"]["log"]]
     # an adapter of a random model cannot move its embeddings, so it learns less in 20 steps than all parameters do
     assert sum(losses[-3:]) < (0.93 if recipe.lora else 0.8) * sum(losses[:3])
@@ -68,14 +72,14 @@ def test_every_recipe_trains(name: str, tiny: Tiny, corpus: Path, tmp_path: Path
 
 
 @pytest.fixture(scope="module")
-def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[r.Recipe, Path, dict[str, Any]]:
+def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[recipes.Recipe, Path, dict[str, Any]]:
     """A LoRA run on the embedded sample, with its merged model."""
     out = tmp_path_factory.mktemp("runs") / "run"
     recipe = small("smollm2/smollm2-135m-instruct-ft", tiny, "train.max_steps=12", "train.packing=none")
-    return recipe, out, run.train(recipe, out, "embedded", merge=True)
+    return recipe, out, train.train(recipe, out, "embedded", merge=True)
 
 
-def test_the_merged_model_answers_as_the_adapter_on_its_base(finished: tuple[r.Recipe, Path, Any]) -> None:
+def test_the_merged_model_answers_as_the_adapter_on_its_base(finished: tuple[recipes.Recipe, Path, Any]) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -86,8 +90,8 @@ def test_the_merged_model_answers_as_the_adapter_on_its_base(finished: tuple[r.R
     untrained = AutoModelForCausalLM.from_pretrained(recipe.model.place)
     models = [PeftModel.from_pretrained(base, out), AutoModelForCausalLM.from_pretrained(out / "merged"), untrained]
     answers: list[list[str]] = [[], [], []]
-    for row in data.prepare(recipe, "embedded").rows[:6]:
-        prompt, _ = data._chat_texts(row, tokenizer)
+    for row in fine_tuning.prepare(recipe, "embedded").rows[:6]:
+        prompt, _ = fine_tuning._chat_texts(row, tokenizer)
         ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
         for model, found in zip(models, answers, strict=True):
             with torch.no_grad():
@@ -99,8 +103,9 @@ def test_the_merged_model_answers_as_the_adapter_on_its_base(finished: tuple[r.R
     assert tokenizer.eos_token == "<|im_end|>"
 
 
-def test_the_adapter_works_in_the_harness(finished: tuple[r.Recipe, Path, Any], tmp_path: Path) -> None:
-    from ita_med.tasks.evaluation.evaluate import Run, evaluate
+def test_the_adapter_works_in_the_harness(finished: tuple[recipes.Recipe, Path, Any], tmp_path: Path) -> None:
+    from ita_med.tasks.evaluation.eval_run import Run
+    from ita_med.tasks.evaluation.evaluate import evaluate
 
     recipe, out, manifest = finished
     arguments = f"pretrained={recipe.model.place},peft={out},dtype=float32,max_length=1200"
@@ -110,7 +115,7 @@ def test_the_adapter_works_in_the_harness(finished: tuple[r.Recipe, Path, Any], 
     assert json.loads((tmp_path / "eval" / "manifest.json").read_text())["adapter"]["name"] == "run"
 
 
-def test_the_manifest_tells_what_was_trained_on(finished: tuple[r.Recipe, Path, dict[str, Any]]) -> None:
+def test_the_manifest_tells_what_was_trained_on(finished: tuple[recipes.Recipe, Path, dict[str, Any]]) -> None:
     recipe, out, manifest = finished
     assert manifest["synthetic"]
     assert not manifest["commercial"], "E3C is CC BY-NC"
@@ -121,11 +126,11 @@ def test_the_manifest_tells_what_was_trained_on(finished: tuple[r.Recipe, Path, 
         assert 0 < counts["trained_tokens"] < counts["tokens"]
     assert manifest["recipe"]["model"]["id"] == recipe.model.id
     assert "path" not in manifest["recipe"]["model"]
-    again = run.train(recipe, out, "embedded")
+    again = train.train(recipe, out, "embedded")
     assert again == manifest, "a finished run is not repeated"
     other = small("smollm2/smollm2-135m-instruct-ft", lambda _: Path(recipe.model.place), "train.seed=7")
     with pytest.raises(ItaMedError, match="finished run with another recipe"):
-        run.train(other, out, "embedded")
+        train.train(other, out, "embedded")
 
 
 # ----- killed and gone on with ---------------------------------------------------------------------------------------
@@ -158,7 +163,7 @@ def test_a_killed_run_ends_bit_for_bit_as_an_uninterrupted_one(
         changes += [f"data.replay={{corpora: [{general}], share: 0.3}}"]
     name = f"smollm2/smollm2-135m-instruct-{method}"
     arguments = [name, *(part for change in changes for part in ("--set", change)), "--mirror", "embedded"]
-    run.train(r.load(r.find(name), changes), tmp_path / "whole", "embedded")
+    train.train(recipes.load(recipes.find(name), changes), tmp_path / "whole", "embedded")
     out, kills, code = tmp_path / "out", 0, 1
     draw = random.Random(0)
     while code != 0:
@@ -188,7 +193,7 @@ def test_a_killed_run_ends_bit_for_bit_as_an_uninterrupted_one(
 
 
 def newest(out: Path) -> int:
-    return max((runs.step(path) for path in (out / "checkpoints").glob("checkpoint-*")), default=0)
+    return max((run_folder.step(path) for path in (out / "checkpoints").glob("checkpoint-*")), default=0)
 
 
 def test_a_checkpoint_that_is_not_whole_is_not_gone_on_from(tmp_path: Path) -> None:
@@ -199,12 +204,12 @@ def test_a_checkpoint_that_is_not_whole_is_not_gone_on_from(tmp_path: Path) -> N
         (folder / "trainer_state.json").write_text("{}")
     (tmp_path / "checkpoints" / "checkpoint-12" / "trainer_state.json").write_text('{"global_st')
     (tmp_path / "checkpoints" / "checkpoint-14" / "rng_state.pth").unlink()
-    last = runs.last_checkpoint(tmp_path, 1)
+    last = run_folder.last_checkpoint(tmp_path, 1)
     assert last is not None
     assert last.name == "checkpoint-10"
-    runs.drop_broken(tmp_path, last)
+    run_folder.drop_broken(tmp_path, last)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["checkpoint-10", "checkpoint-2"]
-    assert runs.last_checkpoint(tmp_path, 2) is None
+    assert run_folder.last_checkpoint(tmp_path, 2) is None
 
 
 @pytest.mark.slow
@@ -223,7 +228,9 @@ def test_two_processes_train_one_model(tiny: Tiny, tmp_path: Path) -> None:
     manifest = json.loads(done.stdout)
     assert manifest["processes"] == 2
     assert manifest["loss"]["last"] < manifest["loss"]["first"]
-    alone = run.train(r.load(r.find(name), [*changes, "train.batch_size=4"]), tmp_path / "one", "embedded")
+    alone = train.train(
+        recipes.load(recipes.find(name), [*changes, "train.batch_size=4"]), tmp_path / "one", "embedded"
+    )
     assert manifest["tokens"] == alone["tokens"], "two processes of two rows read what one of four reads"
     for (_, two), (_, one) in zip(manifest["loss"]["log"], alone["loss"]["log"], strict=True):
         assert two == pytest.approx(one, rel=1e-3)
@@ -245,7 +252,7 @@ def test_a_profile_of_accelerate_starts_the_same_run(tiny: Tiny, corpus: Path, t
     done = subprocess.run(command(*arguments, *launch), env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     launched = json.loads(done.stdout)
-    alone = run.train(r.load(r.find(name), changes), tmp_path / "alone")
+    alone = train.train(recipes.load(recipes.find(name), changes), tmp_path / "alone")
     assert launched["loss"] == alone["loss"]
     assert launched["tokens"] == alone["tokens"] == 4 * 2 * 64
     same = [(folder / "model.safetensors").read_bytes() for folder in (tmp_path / "launched", tmp_path / "alone")]
@@ -260,10 +267,10 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
     from trl import SFTConfig
 
     monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
-    sft.quiet()
+    libraries.quiet()
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
     for name in DECODERS:
-        recipe = r.load(r.find(name))
+        recipe = recipes.load(recipes.find(name))
         made = sft.settings(recipe, tmp_path)
         config = SFTConfig(**made)  # unknown names are an error
         assert config.packing == (recipe.train.packing != "none")
@@ -271,19 +278,19 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
         assert rows == recipe.train.batch_size * recipe.train.gradient_accumulation
         if config.packing:
             assert config.per_device_train_batch_size == 1, "on a CPU a batch of packed rows only needs more memory"
-    flash = r.load(r.find("qwen3/qwen3-1.7b-ft"), ["model.attention=flash_attention_2"])
+    flash = recipes.load(recipes.find("qwen3/qwen3-1.7b-ft"), ["model.attention=flash_attention_2"])
     with monkeypatch.context() as gpu:
         gpu.setattr("torch.cuda.is_available", lambda: True)
         assert sft.settings(flash, tmp_path)["per_device_train_batch_size"] == 16
     assert sft.weights_dtype(flash, gpu=True) == "bfloat16"
-    assert sft.weights_dtype(r.load(r.find("qwen3/qwen3-1.7b-cpt")), gpu=True) == "float32"
+    assert sft.weights_dtype(recipes.load(recipes.find("qwen3/qwen3-1.7b-cpt")), gpu=True) == "float32"
     for able in (True, False):
         monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda able=able: able)
         monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
         assert sft.settings(flash, tmp_path)["bf16"] is able, "bfloat16 is for CPUs that compute in it"
-    assert sft.tracker(r.load(r.find("qwen3/qwen3-1.7b-ft"), ["report_to=wandb"])) == "wandb"
-    monkeypatch.setattr(sft, "find_spec", lambda name: None)
-    assert sft.tracker(flash) == "none"
+    assert trainer_settings.tracker(recipes.load(recipes.find("qwen3/qwen3-1.7b-ft"), ["report_to=wandb"])) == "wandb"
+    monkeypatch.setattr(trainer_settings, "find_spec", lambda name: None)
+    assert trainer_settings.tracker(flash) == "none"
 
 
 def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +298,7 @@ def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypat
     from transformers import AutoModelForCausalLM
     from trl.trainer import utils
 
-    from ita_med.training import trainer
+    from ita_med.training.decoders import trl_trainer
 
     ids = torch.arange(2, 62).reshape(2, 30)
     labels = ids.clone()
@@ -301,7 +308,7 @@ def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypat
     for name in ("all", "labels"):
         monkeypatch.setattr(utils, "_use_triton", lambda device: False)
         if name == "labels":
-            trainer.score_only_what_is_trained()
+            trl_trainer.score_only_what_is_trained()
         model = AutoModelForCausalLM.from_pretrained(tiny("qwen3"))
         utils.add_fused_lm_head(model)
         rows: list[int] = []

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ita_med.schema import LETTERS, ChoiceExample
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
-from ita_med.training.encoders.rows import Loaded, Part, Row, infer_windows, pooled_scores
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
+from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, infer_windows, pooled_scores
 from ita_med.training.encoders.text import Window, shortened, windows
 
 BATCH = 64
@@ -26,7 +27,7 @@ def part(data: TaskData, tokenizer: Any, *, max_length: int, overlap: int) -> Pa
         assert isinstance(example, ChoiceExample)
         read = _options(tokenizer, example, facts)
         sequences = [window.inputs for option in read for window in option]
-        rows.append(Row(sequences, np.array([example.answer]), [len(option) for option in read]))
+        rows.append(EncoderRow(sequences, np.array([example.answer]), [len(option) for option in read]))
     return Part("choice", "classes", ["score"], rows, facts, {"gold": len(rows), "expressed": len(rows)})
 
 
@@ -43,7 +44,7 @@ def _options(tokenizer: Any, example: ChoiceExample, facts: dict[str, Any]) -> l
     return found
 
 
-def answers(loaded: Loaded, data: TaskData) -> dict[str, Answer]:
+def answers(loaded: LoadedPart, data: TaskData) -> dict[str, Answer]:
     found: dict[str, Answer] = {}
     for at in range(0, len(data.examples), BATCH):
         asked, read = [], []

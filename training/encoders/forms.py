@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, FormExample, Item
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 from ita_med.tasks.families.forms import LONGEST_VALUE
-from ita_med.training.encoders.rows import Loaded, Part, Row, Scores, infer_windows, pooled_scores
+from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, Scores, infer_windows, pooled_scores
 from ita_med.training.encoders.text import Place, Window, shortened, windows
 
 BATCH = 16
@@ -57,7 +58,7 @@ def _options(notes: Forms, tokenizer: Any, facts: dict[str, Any]) -> Part:
             counts["expressed"] += value != UNKNOWN and value in labels
             read = _windows(tokenizer, item, note.text, facts)
             allowed = np.array([label in (UNKNOWN, *item.options) for label in labels])
-            rows.append(Row([w.inputs for w in read], np.array([labels.index(value)]), [len(read)], allowed))
+            rows.append(EncoderRow([w.inputs for w in read], np.array([labels.index(value)]), [len(read)], allowed))
     return Part("options", "classes", labels, rows, facts, counts)
 
 
@@ -80,7 +81,7 @@ def _values(notes: Forms, tokenizer: Any, facts: dict[str, Any]) -> Part:
                     continue  # it is cut in two by every window
                 said = [_said(note.text, window, *target) for window, target in zip(read, targets, strict=True)]
                 counts["expressed"] += item.value in said
-            rows += [Row([w.inputs], np.array(t, np.int64)) for w, t in zip(read, targets, strict=True)]
+            rows += [EncoderRow([w.inputs], np.array(t, np.int64)) for w, t in zip(read, targets, strict=True)]
     return Part("values", "span", [], rows, facts, counts)
 
 
@@ -112,7 +113,7 @@ def _said(text: str, window: Window, first: int, last: int) -> str:
     return text[window.places[first, 0] : window.places[last, 1]] if first else ""
 
 
-def answers(loaded: dict[str, Loaded], data: TaskData) -> dict[str, Answer]:
+def answers(loaded: dict[str, LoadedPart], data: TaskData) -> dict[str, Answer]:
     """The known values of every form; items that no part can answer stay unknown."""
     notes = [example for example in data.examples if isinstance(example, FormExample)]
     found: dict[str, Answer] = {note.id: {"items": {}} for note in notes}

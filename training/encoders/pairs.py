@@ -17,9 +17,10 @@ import numpy as np
 
 from ita_med.errors import ItaMedError
 from ita_med.schema import RelationExample, Span
-from ita_med.tasks.benchmark.task_data import Answer, TaskData
+from ita_med.tasks.benchmark.task_data import TaskData
+from ita_med.tasks.families.family import Answer
 from ita_med.training.encoders import tagging
-from ita_med.training.encoders.rows import Loaded, Part, Row, infer_windows, pooled_scores
+from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, infer_windows, pooled_scores
 from ita_med.training.encoders.text import windows
 
 NONE = "none"
@@ -38,8 +39,8 @@ def parts(
     tagger = tagging.part(examples, kinds, tokenizer, max_length=max_length, overlap=overlap)
     joined = sorted({(e.spans[r.head].label, e.spans[r.tail].label) for e in examples for r in e.relations})
     labels = [NONE, *data.setting.labels]
-    related: list[Row] = []
-    others: list[Row] = []
+    related: list[EncoderRow] = []
+    others: list[EncoderRow] = []
     counts = {"gold": 0, "expressed": 0}
     for example in examples:
         known: dict[tuple[int, int], str] = {}
@@ -52,7 +53,7 @@ def parts(
             label = labels.index(known.get((head, tail), NONE))
             text = marked(example.text, example.spans[head], example.spans[tail])
             read = windows(tokenizer, text, max_length=max_length, overlap=overlap)
-            row = Row([w.inputs for w in read], np.array([label]), [len(read)])
+            row = EncoderRow([w.inputs for w in read], np.array([label]), [len(read)])
             (related if label else others).append(row)
     if negatives is not None and len(others) > negatives * len(related):
         others = random.Random(seed).sample(others, negatives * len(related))
@@ -81,7 +82,7 @@ def marked(text: str, head: Span, tail: Span) -> str:
     return "".join([*found, text[at:]])
 
 
-def answers(tagger: Loaded, classifier: Loaded, data: TaskData) -> dict[str, Answer]:
+def answers(tagger: LoadedPart, classifier: LoadedPart, data: TaskData) -> dict[str, Answer]:
     """The relations between the mentions that the tagger finds."""
     joined = [(head, tail) for head, tail in classifier.facts["joined"]]
     texts = [example.text for example in data.examples if isinstance(example, RelationExample)]

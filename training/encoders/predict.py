@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,15 +14,17 @@ import orjson
 
 from ita_med import catalogue, sources
 from ita_med.errors import ItaMedError
+from ita_med.files import whole_folder, write_json
 from ita_med.schema import Example
-from ita_med.tasks.baselines.predict import blank
-from ita_med.tasks.benchmark import redaction
-from ita_med.tasks.benchmark.task_data import Answer, TaskData, available
-from ita_med.tasks.evaluation import evaluate, manifest, model
-from ita_med.tasks.evaluation.answer_log import write_json
-from ita_med.training import runs, sft
-from ita_med.training.encoders import fit, parts
-from ita_med.training.encoders.rows import Loaded
+from ita_med.tasks.benchmark.task_data import TaskData, available
+from ita_med.tasks.evaluation import evaluate, manifest
+from ita_med.tasks.evaluation.eval_run import Run
+from ita_med.tasks.evaluation.model_identity import folder_sha256
+from ita_med.tasks.families.family import Answer
+from ita_med.training.backend.libraries import quiet, require_packages
+from ita_med.training.encoders import parts, train_part
+from ita_med.training.encoders.heads import LoadedPart
+from ita_med.training.record import run_folder
 
 METHOD = "encoder"
 
@@ -41,8 +42,8 @@ def predict(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ItaMedError(f"{out} is not empty; name a new folder")
     mirror = sources.or_sample(mirror)
-    sft.quiet()
-    sft.require_packages()
+    quiet()
+    require_packages()
     wanted, grouped = evaluate.expand(names)
     loaded, why = available(wanted, mirror)
     teachers = {data.task.id: parts.teacher(data, made["parts"]) for data in loaded}
@@ -56,18 +57,15 @@ def predict(
     started = time.time()
     if limit is not None:
         loaded = [dataclasses.replace(data, examples=data.examples[:limit]) for data in loaded]
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with whole_folder(out) as partial:
         speed = {}
         for data in _shown(loaded):
             teacher = str(teachers[data.task.id])
-            heads = {part: fit.load(run / teacher / part, device, batch_size) for part in made["parts"][teacher]}
+            heads = {part: train_part.load(run / teacher / part, device, batch_size) for part in made["parts"][teacher]}
             speed[data.task.id] = _answer(heads, data, partial / "predictions" / f"{data.task.id}.jsonl")
         results = evaluate.score_folder(partial, loaded, limited=limit is not None)
         arguments = f"pretrained={made['base']['model']},run={made['name']}"
-        asked = evaluate.Run(
-            METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"]
-        )
+        asked = Run(METHOD, arguments, limit=limit, batch_size=str(batch_size), device=device, seed=made["seed"])
         place = mirror or os.environ.get(sources.MIRROR_VARIABLE) or str(sources.cache_dir())
         left_out = {task: reason.replace(place, "MIRROR") for task, reason in why.items()}
         written = manifest.manifest(
@@ -77,25 +75,19 @@ def predict(
         written["training"] = {key: made[key] for key in ("name", "base", "recipe", "data", "licences", "synthetic")}
         write_json(partial / "results.json", results | {"model": written["model"], "speed": speed})
         write_json(partial / "manifest.json", written)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return results | {"model": written["model"], "speed": speed}
 
 
 def _finished(run: Path) -> dict[str, Any]:
     """The manifest of a finished run of encoders."""
-    if not (run / runs.FINISHED).is_file():
-        unfinished = "; it is not finished: repeat ita-med train" if (run / runs.STARTED).is_file() else ""
+    if not (run / run_folder.FINISHED).is_file():
+        unfinished = "; it is not finished: repeat ita-med train" if (run / run_folder.STARTED).is_file() else ""
         raise ItaMedError(f"{run} holds no run of ita-med train{unfinished}")
     try:
-        made: dict[str, Any] = orjson.loads((run / runs.FINISHED).read_bytes())
+        made: dict[str, Any] = orjson.loads((run / run_folder.FINISHED).read_bytes())
         method = made["method"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ItaMedError(f"{run / runs.FINISHED} is damaged ({error})") from error
+        raise ItaMedError(f"{run / run_folder.FINISHED} is damaged ({error})") from error
     if method != METHOD:
         raise ItaMedError(f'{run} is a run of the method "{method}"; ita-med eval evaluates it')
     return made
@@ -116,10 +108,10 @@ def _shown(loaded: list[TaskData]) -> Any:
     return track(loaded, description="", console=Console(stderr=True))
 
 
-def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, Any]:
+def _answer(heads: dict[str, LoadedPart], data: TaskData, path: Path) -> dict[str, Any]:
     """Write the answers of a task; its counts and times, as `ita-med eval` states them."""
     start = time.perf_counter()
-    examples: list[Example] = [blank(example) for example in data.examples]
+    examples: list[Example] = [data.family.blank(example) for example in data.examples]
     found = parts.answers(heads, dataclasses.replace(data, examples=examples))
     seconds = time.perf_counter() - start
     write(path, data, found)
@@ -136,12 +128,12 @@ def _answer(heads: dict[str, Loaded], data: TaskData, path: Path) -> dict[str, A
 
 def write(path: Path, data: TaskData, answers: dict[str, Answer]) -> None:
     """Prediction lines with answers, without the document's text where it may not be passed on."""
-    hidden = redaction.needed(data)
+    hidden = data.texts_withheld
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for example in data.examples:
             answer = answers[example.id]
-            said = redaction.write(data, example, answer) if hidden else answer
+            said = data.redact(example, answer) if hidden else answer
             file.write(orjson.dumps({"id": example.id, "answer": said}) + b"\n")
 
 
@@ -161,7 +153,7 @@ def _identity(run: Path, made: dict[str, Any]) -> dict[str, Any]:
 def weights_sha256(run: Path, made: dict[str, Any]) -> str:
     """One sha256 for all encoders of a run."""
     folders = [run / task / part for task in sorted(made["parts"]) for part in sorted(made["parts"][task])]
-    lines = [f"{model.folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
+    lines = [f"{folder_sha256(folder)}  {folder.parent.name}/{folder.name}\n" for folder in folders]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ita_med.schema import RelationExample, Span, SpanExample
-from ita_med.training.encoders.rows import IGNORED, Loaded, Part, Row, Scores, infer_windows
+from ita_med.training.encoders.heads import IGNORED, EncoderRow, LoadedPart, Part, Scores, infer_windows
 from ita_med.training.encoders.text import Place, Window, units, windows
 
 OUTSIDE, BEGIN, INSIDE = range(3)
@@ -87,7 +87,7 @@ def part(examples: Texts, labels: list[str], tokenizer: Any, *, max_length: int,
             owners = _units_of(window, places)
             of_tokens = np.where((owners >= 0)[:, None], target[owners], IGNORED) if places else None
             if of_tokens is not None and (owners >= 0).any():
-                rows.append(Row([window.inputs], of_tokens))
+                rows.append(EncoderRow([window.inputs], of_tokens))
     facts = {"labels": labels, "max_length": max_length, "overlap": overlap}
     return Part("tagger", "tokens", classes(labels), rows, facts, counts)
 
@@ -102,7 +102,7 @@ def _units_of(window: Window, places: list[Place]) -> NDArray[np.int64]:
     return found
 
 
-def tag(loaded: Loaded, texts: Sequence[str]) -> list[list[Span]]:
+def tag(loaded: LoadedPart, texts: Sequence[str]) -> list[list[Span]]:
     """The mentions that a trained tagger finds in each text."""
     labels = loaded.facts["labels"]
     places = [units(loaded.tokenizer, text) for text in texts]

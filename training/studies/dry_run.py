@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from ita_med.printing import aligned
 from ita_med.tasks.benchmark.task_data import TaskData
-from ita_med.training import estimate as estimates
-from ita_med.training import run as trainings
-from ita_med.training.studies import execute, flops, measured
-from ita_med.training.studies import study as studies
-from ita_med.training.studies.execute import Opened
-from ita_med.training.studies.study import Cell, Training
+from ita_med.training.backend.devices import matrix_speed
+from ita_med.training.models import local_model
+from ita_med.training.plan.estimate import UTILISATION, Estimate
+from ita_med.training.plan.training_plan import plan
+from ita_med.training.studies import study_folder
+from ita_med.training.studies.costs import flops, usage
+from ita_med.training.studies.plan import Cell, Training
+from ita_med.training.studies.study_folder import OpenStudy
 
 DECODING = 0.1
 """Share of the training speed that writing token by token reaches: a rough guess, until a run was measured."""
 
 
 @dataclass
-class Expected:
-    """Of one run: tokens that training reads, that prompts and answers have; seconds, None where nothing is known."""
+class ExpectedRun:
+    """What one run will take.
+
+    Attributes:
+        cell: The run.
+        state: "to do", "begun" or "finished".
+        trained: Tokens that training reads.
+        read: Tokens of the prompts.
+        written: Tokens of the answers.
+        train_seconds: None where nothing is known.
+        answer_seconds: None where nothing is known.
+    """
 
     cell: Cell
     state: str
@@ -31,25 +44,24 @@ class Expected:
     answer_seconds: float | None = None
 
 
-def expect(opened: Opened) -> list[Expected]:
+def expect(opened: OpenStudy) -> list[ExpectedRun]:
     """Every run of the plan.
 
     Trainings that differ in their seed only are planned once; finished runs tell how long the others will take.
     """
-    sizes: dict[tuple[Any, ...], estimates.Estimate | None] = {}
+    sizes: dict[str, Estimate] = {}
     asked: dict[tuple[Any, ...], tuple[int, int, float | None]] = {}
     known = _measured(opened)
     found = []
     for cell in opened.plan.cells:
-        done = execute.finished(opened, cell)
-        folders = [opened.out / execute.RUNS / cell.name]
-        folders += [opened.out / execute.TRAINED / cell.training] if cell.training else []
+        done = study_folder.finished(opened, cell)
+        folders = [opened.out / study_folder.RUNS / cell.name]
+        folders += [opened.out / study_folder.TRAINED / cell.training] if cell.training else []
         begun = any(folder.is_dir() for folder in folders)
-        made = Expected(cell, "finished" if done else "begun" if begun else "to do")
+        made = ExpectedRun(cell, "finished" if done else "begun" if begun else "to do")
         if cell.training:
             estimate = _training(opened, opened.plan.trainings[cell.training], sizes)
-            made.trained = estimate.trained_tokens if estimate else 0
-            made.train_seconds = estimate.seconds if estimate else None
+            made.trained, made.train_seconds = estimate.trained_tokens, estimate.seconds
         key = (cell.recipe, cell.shots, cell.tasks)
         if key not in asked:
             asked[key] = _asking(opened, cell)
@@ -59,64 +71,67 @@ def expect(opened: Opened) -> list[Expected]:
     return found
 
 
-def _training(opened: Opened, training: Training, sizes: dict[tuple[Any, ...], Any]) -> estimates.Estimate | None:
-    """None where the model that it starts from is not there yet."""
-    if training.after and not execute.base(opened, opened.plan.trainings[training.after]).is_dir():
-        recipe = studies.recipe_of(training.recipe, training.changes)
+def _training(opened: OpenStudy, training: Training, sizes: dict[str, Estimate]) -> Estimate:
+    """The size of a training, planned once for all seeds.
+
+    Until the model that it starts from has been made, the model of the recipe stands for it: it has the same size.
+    """
+    if training.after and not study_folder.base(opened, opened.plan.trainings[training.after]).is_dir():
+        recipe = training.recipe
     else:
-        recipe = execute.recipe_for(opened, training)
-    key = (training.recipe, *(change for change in training.changes if not change.startswith("train.seed=")))
+        recipe = study_folder.recipe_for(opened, training)
+    key = repr(dataclasses.replace(training.recipe, train=dataclasses.replace(training.recipe.train, seed=0)))
     if key not in sizes:
-        sizes[key] = trainings.plan(recipe, opened.mirror).estimate
-    found: estimates.Estimate | None = sizes[key]
-    return found
+        sizes[key] = plan(recipe, opened.mirror).estimate
+    return sizes[key]
 
 
-def _asking(opened: Opened, cell: Cell) -> tuple[int, int, float | None]:
+def _asking(opened: OpenStudy, cell: Cell) -> tuple[int, int, float | None]:
     """Tokens read and written (as long as the right answers), and seconds by the counted operations."""
-    recipe = studies.recipe_of(cell.recipe, opened.study.changes)
-    tokenizer = estimates.tokenizer(recipe)
-    shape = measured.shape(recipe)
+    recipe = opened.plan.recipes[cell.recipe]
+    tokenizer = local_model.tokenizer(recipe)
+    shape = usage.shape(recipe)
     read = written = 0.0
     work = 0.0
     for task in cell.tasks:
         data = opened.data[task]
         if recipe.method == "encoder":
-            counted = measured.read_once(data, tokenizer, shape, opened.study.limit)
+            counted = usage.read_once(data, tokenizer, shape, opened.study.limit)
             read, work = read + (counted["prompt_tokens"] or 0), work + (counted["flops"] or 0)
             continue
         asked = {"apply_chat_template": recipe.model.chat, "num_fewshot": cell.shots, "limit": opened.study.limit}
-        lengths, answers = measured.prompts(data, tokenizer, asked), _answers(data, opened.study.limit, tokenizer)
+        lengths, answers = usage.prompts(data, tokenizer, asked), _answers(data, opened.study.limit, tokenizer)
         read, written = read + lengths.total, written + answers
         if shape is not None:
             work += flops.forward(shape, lengths, scored=lengths.n)
             work += (flops.generation(shape, lengths, answers) - flops.forward(shape, lengths, scored=0)) / DECODING
     seconds = None
     if shape is not None:
-        seconds = work / (estimates.matrix_speed(recipe.model.dtype != "float32")[0] * estimates.UTILISATION)
+        seconds = work / (matrix_speed(recipe.model.dtype != "float32")[0] * UTILISATION)
     return round(read), round(written), seconds
 
 
 def _answers(data: TaskData, limit: int | None, tokenizer: Any) -> float:
+    """Tokens of the right answers of a task."""
     texts = [data.target(example) for example in data.examples[:limit]]
     if tokenizer is None or not texts:
-        return sum(map(len, texts)) / estimates.CHARACTERS_PER_TOKEN
+        return sum(map(len, texts)) / local_model.CHARACTERS_PER_TOKEN
     return float(sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]))
 
 
-def _measured(opened: Opened) -> dict[tuple[str, str], float]:
+def _measured(opened: OpenStudy) -> dict[tuple[str, str], float]:
     """(method, recipe) -> mean wall seconds of finished evaluations."""
     import orjson
 
     seconds: dict[tuple[str, str], list[float]] = {}
     for cell in opened.plan.cells:
-        if execute.finished(opened, cell):
-            manifest = orjson.loads((opened.out / execute.RUNS / cell.name / "manifest.json").read_bytes())
+        if study_folder.finished(opened, cell):
+            manifest = orjson.loads((opened.out / study_folder.RUNS / cell.name / "manifest.json").read_bytes())
             seconds.setdefault((cell.method, cell.recipe), []).append(float(manifest["seconds"]))
     return {key: sum(found) / len(found) for key, found in seconds.items()}
 
 
-def lines(opened: Opened, expected: list[Expected]) -> list[str]:
+def lines(opened: OpenStudy, expected: list[ExpectedRun]) -> list[str]:
     """The table of runs and its sums."""
     table = [["run", "method", "state", "trained tokens", "prompt tokens", "answer tokens", "training", "evaluation"]]
     for e in expected:

@@ -1,18 +1,15 @@
-"""A study: what is asked, from a YAML file or from options, and the runs that answer it."""
+"""A study: what is asked, from a YAML file or from options."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ita_med import catalogue
+from ita_med import settings
 from ita_med.errors import ItaMedError
-from ita_med.training import recipe as recipes
-from ita_med.training.recipe import Recipe
 
 ALL = "all"
 METHODS = {
@@ -39,9 +36,16 @@ OOD_OF = {
 
 @dataclass
 class Prices:
-    """What a reader pays; nothing is assumed. hour: € of an hour of the machine; million_input, million_output: € of a
-    million tokens read and written by a model behind an API; example: € of annotating one training example; kwh: € of
-    a kilowatt-hour, added where energy was measured."""
+    """What a reader pays, in €; nothing is assumed.
+
+    Attributes:
+        small_hour: An hour of the machine of the small model.
+        large_hour: An hour of the machine of the large model.
+        large_million_input: A million tokens that a large model behind an API reads.
+        large_million_output: A million tokens that it writes.
+        example: The annotation of one training example.
+        kwh: A kilowatt-hour, added where energy was measured.
+    """
 
     small_hour: float = 0.0
     large_hour: float = 0.0
@@ -53,11 +57,28 @@ class Prices:
 
 @dataclass
 class Study:
-    """kind: one of `KINDS`. recipes: names or YAML files; cpt: a recipe of continual pre-training (adaptation).
-    changes: KEY=VALUE as of --set, for all of them. tasks: those evaluated; default: what the recipes train on, for ood
-    also their out-of-distribution neighbours. sizes: training examples per task, "all" among them. methods: of
-    `METHODS`. runs, large: submission folders made elsewhere. configs: "RUN=FOLDER", where a run's config.json and
-    tokenizer lie. metric: "score" or another of the task's metrics, such as f1_macro."""
+    """What is asked of which models.
+
+    Attributes:
+        kind: One of `KINDS`.
+        recipes: Names or YAML files.
+        changes: KEY=VALUE as of --set, for all recipes.
+        cpt: A recipe of continual pre-training (adaptation).
+        cpt_changes: The same as `changes`, for that recipe.
+        tasks: Those evaluated; default: what the recipes train on, for ood also their out-of-distribution neighbours.
+        sizes: Training examples per task; "all" for every one.
+        seeds: Of the trainings.
+        methods: Some of `METHODS`; default: those that the kind is about.
+        shots: Of the few-shot runs.
+        constrained: Whether trained models are asked with constrained decoding.
+        batch_size: Of the evaluation: a number, or "auto".
+        limit: Only so many documents of a task are evaluated.
+        metric: "score", or another of the task's metrics, such as f1_macro.
+        runs: Submission folders made elsewhere, to be shown too.
+        large: The same of large models.
+        configs: "RUN=FOLDER", where a run's config.json and tokenizer lie.
+        prices: What things cost.
+    """
 
     kind: str
     recipes: list[str] = field(default_factory=list)
@@ -82,58 +103,11 @@ class Study:
 KINDS = ("learning-curve", "adaptation", "small-vs-large", "cost", "ood")
 
 
-@dataclass(frozen=True)
-class Training:
-    """One model to train. after: the training whose result it starts from."""
-
-    name: str
-    recipe: str
-    changes: tuple[str, ...] = ()
-    after: str = ""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run to evaluate. recipe: names the model; training: whose result it is, "" for the model as it comes.
-
-    size: training examples per task, "all", or "" where nothing was trained; constrained: "" or "schema".
-    """
-
-    name: str
-    method: str
-    recipe: str
-    tasks: tuple[str, ...]
-    training: str = ""
-    shots: int = 0
-    constrained: str = ""
-    size: str = ""
-    seed: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"tasks": list(self.tasks)}
-
-
-@dataclass
-class Plan:
-    study: Study
-    trainings: dict[str, Training]
-    cells: list[Cell]
-
-
-# ----- reading -------------------------------------------------------------------------------------------------------
-
-
 def load(path: Path) -> Study:
     """A study from its YAML file; an ItaMedError names the key that is wrong."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise ItaMedError(f"{path}: no such study file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ItaMedError(f"{path} is no YAML ({' '.join(str(error).split())})") from error
-    return from_dict(raw, str(path))
+    if not path.is_file():
+        raise ItaMedError(f"{path}: no such study file")
+    return from_dict(settings.read_yaml(path), str(path))
 
 
 def from_dict(raw: Any, where: str) -> Study:
@@ -144,7 +118,7 @@ def from_dict(raw: Any, where: str) -> Study:
                 raw = raw | {key: [str(item) if type(item) is int else item for item in raw[key]]}
         if type(raw.get("batch_size")) is int:
             raw = raw | {"batch_size": str(raw["batch_size"])}
-    study: Study = recipes.read(Study, raw, where)
+    study: Study = settings.read(Study, raw, where)
     check(study, where)
     return study
 
@@ -175,130 +149,3 @@ def check(study: Study, where: str = "study") -> None:
         raise ItaMedError(f"{where}: adaptation compares ways to adapt one model; name one recipe")
     if any(value < 0 or value != value for value in dataclasses.astuple(study.prices)):
         raise ItaMedError(f"{where}: a price is negative or no number")
-
-
-# ----- the plan ------------------------------------------------------------------------------------------------------
-
-
-def plan(study: Study, available: dict[str, int] | None = None) -> Plan:
-    """All runs of a study in order.
-
-    available: training examples by task; a size that is no smaller than the largest task is left out beside "all".
-    """
-    check(study)
-    makers = {"learning-curve": _curve, "small-vs-large": _curve, "adaptation": _adaptation, "cost": _cost, "ood": _ood}
-    made = Plan(study, {}, [])
-    for name in study.recipes:
-        recipe = recipe_of(name, study.changes)
-        if recipe.method == "cpt":
-            raise ItaMedError(f"{name} is continual pre-training, which answers no task; name it as cpt of adaptation")
-        makers[study.kind](made, name, recipe, available or {})
-    slugs = Counter(cell.name for cell in made.cells)
-    if slugs and max(slugs.values()) > 1:
-        raise ItaMedError(f"two recipes would both write runs/{slugs.most_common(1)[0][0]}; give one another name")
-    return made
-
-
-def recipe_of(name: str, changes: list[str] | tuple[str, ...]) -> Recipe:
-    return recipes.load(recipes.find(name), list(changes))
-
-
-def slug(recipe: str) -> str:
-    """ "smollm2/smollm2-135m-instruct-ft" -> "smollm2-135m-instruct-ft", safe as the name of a folder."""
-    return re.sub(
-        r"[^A-Za-z0-9.-]+", "-", Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.split("/")[-1]
-    )
-
-
-def trained_tasks(recipe: Recipe) -> list[str]:
-    return [task.id for task in recipes.tasks(recipe)]
-
-
-def _evaluated(study: Study, recipe: Recipe) -> tuple[str, ...]:
-    from ita_med.tasks.evaluation.evaluate import expand
-
-    if study.tasks:
-        return tuple(expand(study.tasks)[0])
-    return tuple(trained_tasks(recipe))
-
-
-def _curve(made: Plan, name: str, recipe: Recipe, available: dict[str, int]) -> None:
-    study, tasks = made.study, _evaluated(made.study, recipe)
-    largest = max((available.get(task, 0) for task in trained_tasks(recipe)), default=0)
-    for size in sorted(study.sizes, key=lambda s: (s == ALL, 0 if s == ALL else int(s))):
-        if size != ALL and largest and int(size) >= largest and ALL in study.sizes:
-            continue
-        for seed in map(int, study.seeds):
-            short = f"{slug(name)}_{'all' if size == ALL else f'n{size}'}_s{seed}"
-            _trained(made, name, short, "FT" if recipe.method == "ft" else "encoder", tasks, size=size, seed=seed)
-
-
-def _trained(
-    made: Plan, recipe: str, short: str, method: str, tasks: tuple[str, ...], *, size: str = ALL, seed: int = 0,
-    after: str = "",
-) -> None:  # fmt: skip
-    """A training and its evaluation, under one name."""
-    study = made.study
-    changes = [*study.changes, f"train.seed={seed}", f"data.examples={'null' if size == ALL else size}"]
-    made.trainings[short] = Training(short, recipe, tuple(changes), after)
-    constrained = "schema" if study.constrained and method != "encoder" else ""
-    method += " + CD" if constrained else ""
-    made.cells.append(Cell(short, method, recipe, tasks, short, constrained=constrained, size=size, seed=seed))
-
-
-def _prompted(made: Plan, name: str, recipe: Recipe, method: str, tasks: tuple[str, ...], training: str = "") -> None:
-    """A model asked as it is, or after continual pre-training."""
-    study = made.study
-    shots = study.shots if method in ("few-shot", "both", "cpt-few-shot") else 0
-    constrained = "schema" if method in ("constrained", "both") else ""
-    shown = METHODS[method].format(k=study.shots)
-    made.cells.append(Cell(f"{slug(name)}_{method}", shown, name, tasks, training, shots, constrained))
-
-
-def _adaptation(made: Plan, name: str, recipe: Recipe, available: dict[str, int]) -> None:
-    study, tasks = made.study, _evaluated(made.study, recipe)
-    chosen = study.methods or [m for m in METHODS if study.cpt or not m.startswith("cpt")]
-    if recipe.method != "ft":
-        raise ItaMedError(f"{name}: adaptation prompts and fine-tunes one decoder; an encoder cannot be prompted")
-    if (needs := [m for m in chosen if m.startswith("cpt")]) and not study.cpt:
-        raise ItaMedError(f"the method {needs[0]} needs a recipe of continual pre-training, cpt")
-    pretrained = ""
-    if study.cpt and any(m.startswith("cpt") for m in chosen):
-        before = recipe_of(study.cpt, study.cpt_changes)
-        if before.method != "cpt":
-            raise ItaMedError(f"{study.cpt} is no recipe of continual pre-training")
-        if before.model.id != recipe.model.id:
-            raise ItaMedError(f"{study.cpt} adapts {before.model.id}, {name} another model, {recipe.model.id}")
-        pretrained = slug(study.cpt)
-        made.trainings[pretrained] = Training(pretrained, study.cpt, tuple(study.cpt_changes))
-    for method in (m for m in METHODS if m in chosen):
-        if method in ("ft", "cpt-ft"):
-            for seed in map(int, study.seeds):
-                after = pretrained if method == "cpt-ft" else ""
-                _trained(made, name, f"{slug(name)}_{method}_s{seed}", METHODS[method], tasks, seed=seed, after=after)
-        else:
-            _prompted(made, name, recipe, method, tasks, pretrained if method.startswith("cpt") else "")
-
-
-def _cost(made: Plan, name: str, recipe: Recipe, available: dict[str, int]) -> None:
-    tasks = _evaluated(made.study, recipe)
-    seed = int(made.study.seeds[0]) if made.study.seeds else 0
-    if recipe.method == "ft":
-        for method in made.study.methods or ["few-shot"]:
-            if method not in ("ft", "cpt", "cpt-few-shot", "cpt-ft"):
-                _prompted(made, name, recipe, method, tasks)
-    short = "FT" if recipe.method == "ft" else "encoder"
-    _trained(made, name, f"{slug(name)}_s{seed}", short, tasks, seed=seed)
-
-
-def _ood(made: Plan, name: str, recipe: Recipe, available: dict[str, int]) -> None:
-    study = made.study
-    tasks = _evaluated(study, recipe)
-    if not study.tasks:
-        tasks += tuple(o for o, i in OOD_OF.items() if i in tasks and catalogue.task(o).status == "ready")
-    if recipe.method == "ft":
-        for method in study.methods or ["few-shot"]:
-            if method not in ("ft", "cpt", "cpt-few-shot", "cpt-ft"):
-                _prompted(made, name, recipe, method, tasks)
-    for seed in map(int, study.seeds):
-        _trained(made, name, f"{slug(name)}_s{seed}", "FT" if recipe.method == "ft" else "encoder", tasks, seed=seed)

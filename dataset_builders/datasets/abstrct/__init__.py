@@ -16,6 +16,7 @@ from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, SpanExample
 from ita_med.sources import Files, GitHub
+from ita_med.text import decode
 
 FOLDER = "IT/nllb/argument_components/manual_revision"
 FILES = {
@@ -46,7 +47,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
             path = f"{FOLDER}/{file}"
             counts = report.split(config, split)
             examples: list[Example] = []
-            for n, block in enumerate(iob.blocks(iob.decode(files.read(path), f"abstrct: {file}"))):
+            for n, block in enumerate(iob.blocks(decode(files.read(path), f"abstrct: {file}"))):
                 tokens, tags = [], []
                 for number, line in block:
                     token, separator, tag = line.rstrip(" ").rpartition(" ")

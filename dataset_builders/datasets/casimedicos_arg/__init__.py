@@ -16,6 +16,7 @@ from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample
 from ita_med.sources import Files, GitHub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (
@@ -39,7 +40,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     for split, path in FILES.items():
         counts = report.split("arguments", split)
         documents: list[list[tuple[str, list[Span]]]] = []
-        for block in iob.blocks(iob.decode(files.read(path), f"casimedicos_arg: {path}")):
+        for block in iob.blocks(decode(files.read(path), f"casimedicos_arg: {path}")):
             tokens, tags = [], []
             for number, line in block:
                 token, tag = _line(line, number, path, report)

@@ -17,6 +17,7 @@ from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, Relation, RelationExample, Span, check_span
 from ita_med.sources import Files
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = ()
@@ -32,7 +33,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     where = f"clinkart: {FILE}"
     counts = report.split("clinkart", "train")
     examples: dict[str, Example] = {}
-    for block in iob.blocks(iob.decode(files.read(FILE), where)):
+    for block in iob.blocks(decode(files.read(FILE), where)):
         example = _document(block, where, counts)
         if example.id in examples:
             raise DataError(f"{where}, line {block[0][0]}: document {example.id} appears twice")

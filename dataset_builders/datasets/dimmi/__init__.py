@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import hub_rows, iob, json_lines
+from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import UNKNOWN, Example, FormExample, Item
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Hub("RafaMann/DIMMI"),)
@@ -58,7 +59,7 @@ def _rows(files: Files, report: BuildReport) -> Iterator[hub_rows.HubRow]:
         return
     found = files.find(TSV[1], required=False) or files.find(TSV[0])
     for path, content in found:
-        yield from _tsv(iob.decode(content, f"dimmi: {path}"), f"dimmi: {path}", report)
+        yield from _tsv(decode(content, f"dimmi: {path}"), f"dimmi: {path}", report)
 
 
 def _tsv(content: str, where: str, report: BuildReport) -> Iterator[hub_rows.HubRow]:

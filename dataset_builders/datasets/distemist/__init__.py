@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import brat, iob
+from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
 from ita_med.schema import Example
 from ita_med.sources import Files, Source
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES: tuple[Source, ...] = ()
@@ -47,7 +48,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
 
 def _texts(files: Files, folder: str) -> dict[str, str]:
     found = files.find(f"{folder}/text_files/*.txt")
-    return {path.rpartition("/")[2][: -len(".txt")]: iob.decode(raw, f"distemist: {path}") for path, raw in found}
+    return {path.rpartition("/")[2][: -len(".txt")]: decode(raw, f"distemist: {path}") for path, raw in found}
 
 
 def _examples(files: Files, folder: str, split: str, texts: dict[str, str], report: BuildReport) -> list[Example]:
@@ -80,7 +81,7 @@ def _rows(
 ) -> Iterator[brat.TsvRow]:
     for path, raw in files.find(pattern, required=required):
         where = f"distemist: {path}"
-        for row in brat.rows(iob.decode(raw, where), columns, where):
+        for row in brat.rows(decode(raw, where), columns, where):
             if row.doc_id not in texts:
                 raise DataError(f'{row.where}: document "{row.doc_id}" has no .txt file')
             brat.check_row(row, texts[row.doc_id], LABELS)

@@ -16,10 +16,11 @@ from typing import Any
 
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTIONS
-from ita_med.dataset_builders.formats import hub_rows, iob, json_lines
+from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, Example, FormExample, Item
 from ita_med.sources import Files, GitHub, Hub
+from ita_med.text import decode
 
 GOLD_FILE = "development_data/dev_gt.jsonl"
 NOTES = {"train": "dyspnea-crf-train", "validation": "dyspnea-crf-development", "test": "dyspnea-crf-test"}
@@ -68,7 +69,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
 def _gold(files: Files) -> dict[str, list[dict[str, str]]]:
     """Document id -> its annotations, in file order."""
     where = f"dyspnea_crf: {GOLD_FILE}"
-    text = iob.decode(files.read(GOLD_FILE), where)
+    text = decode(files.read(GOLD_FILE), where)
     gold: dict[str, list[dict[str, str]]] = {}
     for number, record in json_lines.records(text, {"document_id", "annotations"}, where):
         json_lines.require_text(record, ("document_id",), f"{where}, line {number}")

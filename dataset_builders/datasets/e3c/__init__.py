@@ -21,10 +21,11 @@ import orjson
 from ita_med.build_report import BuildReport, SplitReport, count_words
 from ita_med.dataset_builders.datasets.e3c import forms
 from ita_med.dataset_builders.datasets.e3c.xmi import MENTION_TYPES, XMI_ID, Link, XmiDocument, XmiMention, parse
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, FormExample, Relation, RelationExample, Span, SpanExample, TextExample
 from ita_med.sources import Files, GitHub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (GitHub("hltfbk/E3C-Corpus", commit="8196181eacd5d65828d324dcc63970c503aff5e9"),)
@@ -73,7 +74,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
 
 def _layer1(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     documents = [parse(content, path) for path, content in files.find("data_annotation/Italian/layer1/*.xml")]
-    in_train = train_ids(iob.decode(files.read(SPLIT_FILE), f"e3c: {SPLIT_FILE}"))
+    in_train = train_ids(decode(files.read(SPLIT_FILE), f"e3c: {SPLIT_FILE}"))
     if missing := in_train - {d.id for d in documents}:
         raise DataError(f"e3c: {SPLIT_FILE} lists {sorted(missing)[0]}, which layer 1 does not hold; get layer 1 again")
     splits = {
@@ -241,7 +242,7 @@ def _record(content: bytes, path: str) -> dict[str, Any]:
         # orjson keeps the last of repeated keys: a file with more colons than keys is read strictly, and slowly.
         content = content.removeprefix(BOM_UTF8)
         usual = content.count(b'":') == len(COLLECTION_KEYS)
-        record = orjson.loads(content) if usual else json_lines.loads(iob.decode(content, f"e3c: {name}"))
+        record = orjson.loads(content) if usual else json_lines.loads(decode(content, f"e3c: {name}"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"e3c: {name} is not JSON ({error}); get the file again") from error
     if not isinstance(record, dict) or record.keys() != COLLECTION_KEYS:

@@ -15,10 +15,11 @@ from typing import BinaryIO
 
 from ita_med import catalogue
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, text_chunks
+from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Url
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Url("https://object.pouta.csc.fi/OPUS-EMEA/v3/moses/en-it.txt.zip", "en-it.txt.zip"),)
@@ -43,5 +44,5 @@ def _lines(files: Files) -> Iterator[TextExample]:
     entry = catalogue.dataset("emea")
     for path, content in files.open(ITALIAN):
         for number, line in enumerate(content, 1):
-            text = iob.decode(line, f"emea: {path}, line {number}").strip()
+            text = decode(line, f"emea: {path}, line {number}").strip()
             yield TextExample(f"line-{number:07}", text, "OPUS EMEA v3", entry.licence, entry.homepage)

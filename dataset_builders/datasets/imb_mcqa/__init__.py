@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines, questions
+from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 FILES = ("IMB/IMB-MCQA.json", "IMB/IMD-MCQA_cleaned.json", "IMB/IMD-MCQA.json")
 """The Hub's name and those of the owners' notebook; the first that is there is read."""
@@ -80,7 +81,7 @@ def split_of(question: str) -> str:
 def _questions(content: bytes, where: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(place for messages, category, record without spaces in its keys), in file order."""
     try:
-        data = json_lines.loads(iob.decode(content, where))
+        data = json_lines.loads(decode(content, where))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON ({error}); get the file again") from error
     if isinstance(data, list):

@@ -15,10 +15,11 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 REPO = "praiselab-picuslab/IMB"
 FILES = ("IMB/IMB-QA.json", "IMB/IMD-QA.json")
@@ -59,7 +60,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
 def _records(content: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place for messages, record by role), in file order."""
     try:
-        data = json_lines.loads(iob.decode(content, where))
+        data = json_lines.loads(decode(content, where))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON ({error}); get the file again") from error
     groups = data if isinstance(data, dict) else {"": data}

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, GitHub
+from ita_med.text import decode
 
 FILES = {
     "questions": ("test", "dataset.jsonl"),
@@ -41,7 +42,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         where = f"med_ita: {file}"
         examples: list[Example] = []
         seen: set[str] = set()
-        for number, record in json_lines.records(iob.decode(files.read(file), where), KEYS, where):
+        for number, record in json_lines.records(decode(files.read(file), where), KEYS, where):
             json_lines.require_text(record, KEYS - {"options"}, f"{where}, line {number}")
             letters, options = _options(record, f"{where}, line {number}")
             if record["answer"] not in letters:

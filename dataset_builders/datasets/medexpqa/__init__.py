@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines, questions
+from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 FILES = {
     split: f"MedExpQA/data/it/{name}.it.casimedicos.rag.jsonl"
@@ -68,7 +69,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
 
 def _records(files: Files, path: str, report: BuildReport) -> Iterator[tuple[str, dict[str, Any]]]:
     where = f"medexpqa: {path}"
-    text = iob.decode(files.read(path), where)
+    text = decode(files.read(path), where)
     bare = '"5": NaN'  # cannot occur inside a JSON string, where the quotation mark would be escaped
     report.warn("option_5_is_nan", text.count(bare))
     for number, record in json_lines.records(text.replace(bare, '"5": null'), KEYS, where):

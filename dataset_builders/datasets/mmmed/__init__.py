@@ -16,10 +16,11 @@ import io
 from collections.abc import Iterator
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import iob, json_lines, questions
+from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Hub("praiselab-picuslab/MMMED"),)
@@ -52,7 +53,7 @@ def split_of(document: str) -> str:
 def _rows(files: Files) -> Iterator[tuple[str, dict[str, str]]]:
     """All rows with the line on which each ends; a cell may hold line ends."""
     where = f"mmmed: {FILE}"
-    reader = csv.reader(io.StringIO(iob.decode(files.read(FILE), where), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(decode(files.read(FILE), where), newline=""), strict=True)
     try:
         header = next(reader, [])
         if set(header) != COLUMNS or len(header) != len(COLUMNS):

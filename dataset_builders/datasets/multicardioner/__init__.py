@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Iterator
 
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import brat, iob
+from ita_med.dataset_builders.formats import brat
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
 from ita_med.schema import Example, SpanExample
 from ita_med.sources import Files, Zenodo
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Zenodo(10948354),)
@@ -70,7 +71,7 @@ def _documents(files: Files, name: str, report: BuildReport) -> list[tuple[str, 
         documents.append((doc_id, text, brat.mentions(content, text, LABELS, report, where)))
     for path, raw in files.find(f"{folder}/tsv/*.tsv", required=False):
         where = f"multicardioner: {path}"
-        rows = list(brat.rows(iob.decode(raw, where), brat.TSV_COLUMNS, where))
+        rows = list(brat.rows(decode(raw, where), brat.TSV_COLUMNS, where))
         _compare(documents, rows, report)
     return documents
 

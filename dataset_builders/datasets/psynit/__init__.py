@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med.build_report import BuildReport, SplitReport
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample, check_span
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Hub("IVN-RIN/PsyNIT"),)
@@ -95,7 +96,7 @@ def _documents(files: Files) -> Iterator[tuple[str, Any]]:
     for pattern in (f"{FOLDER}/*.json", f"{FOLDER}/*.jsonl", f"{FOLDER}/data/*.json", f"{FOLDER}/data/*.jsonl"):
         found = files.find(pattern, required=False)
         for path, content in found:
-            yield from _of_file(iob.decode(content, f"psynit: {path}"), f"psynit: {path}")
+            yield from _of_file(decode(content, f"psynit: {path}"), f"psynit: {path}")
         if found:
             return
     files.find(f"{FOLDER}/*.json")

@@ -20,10 +20,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ita_med.build_report import BuildReport, SplitReport
-from ita_med.dataset_builders.formats import iob, json_lines
+from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, Relation, RelationExample, Span
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 VERSION = "1.0.0"
 SOURCES = (Hub("radgraphIT/RadGraph-IT-Dataset"),)
@@ -44,7 +45,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     for path, content in files.find(PATTERN):
         where = f"radgraph_it: {path}"
         try:
-            documents = json_lines.loads(iob.decode(content, where))
+            documents = json_lines.loads(decode(content, where))
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is not JSON ({error}); get the file again") from error
         if not isinstance(documents, dict):

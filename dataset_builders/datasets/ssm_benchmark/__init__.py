@@ -19,10 +19,11 @@ from typing import Any
 
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.itamed import split_of
-from ita_med.dataset_builders.formats import iob, json_lines, questions
+from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, GitHub
+from ita_med.text import decode
 
 YEARS = range(2020, 2026)
 FILE = "data/processed/ssm{}.json"
@@ -53,7 +54,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         report.warn("year_missing", not contents)
         for path, content in contents:
             numbers: set[str] = set()
-            for where, row in _records(iob.decode(content, f"ssm_benchmark: {path}"), f"ssm_benchmark: {path}"):
+            for where, row in _records(decode(content, f"ssm_benchmark: {path}"), f"ssm_benchmark: {path}"):
                 example = _example(row, year, where, report)
                 if example.id in numbers:
                     raise DataError(f"{where}: question {example.id} appears twice")

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 from ita_med import catalogue
 from ita_med.build_report import BuildReport
-from ita_med.dataset_builders.formats import hub_rows, iob, text_chunks
+from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
+from ita_med.text import decode
 
 REPO = "praiselab-picuslab/synth_emerg_ITA"
 FOLDER = "synth_emerg_ITA/data"
@@ -37,7 +38,7 @@ def _sheets(files: Files) -> Iterator[TextExample]:
     for path, content in files.open(f"{FOLDER}/*.txt", required=False):
         as_text = True
         name = path.rpartition("/")[2].removesuffix(".txt")
-        yield TextExample(name, iob.decode(content.read(), f"synth_emerg: {path}"), *rest)
+        yield TextExample(name, decode(content.read(), f"synth_emerg: {path}"), *rest)
     if not as_text:
         columns = map(set, text_chunks.USUAL_COLUMNS)
         for number, (where, row) in enumerate(hub_rows.stream(files, f"{FOLDER}/*", *columns)):

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from ita_med import sources
+from ita_med.files import write_json
 from ita_med.tasks.benchmark import predictions
 from ita_med.tasks.benchmark.task_data import TaskData, load
-from ita_med.tasks.evaluation.answer_log import write_json
 from ita_med.tasks.evaluation.evaluate import score_folder
-from ita_med.training.studies.flops import Shape
-from ita_med.training.studies.study import Cell
+from ita_med.training.studies.costs.flops import Shape
+from ita_med.training.studies.plan import Cell
 from ita_med.version import BENCHMARK_VERSION
 
 SHAPE = Shape(2, 32, 4, 2, 8, 64, True, 500)

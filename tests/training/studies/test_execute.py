@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 import signal
@@ -12,17 +13,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from ita_med import files
 from ita_med.errors import ItaMedError
 
 for module in ("torch", "trl", "peft", "accelerate"):
     pytest.importorskip(module)
 
-from ita_med.leaderboard import check  # noqa: E402
-from ita_med.leaderboard.submission import read_folder  # noqa: E402
-from ita_med.training.studies import dry_run, execute, report  # noqa: E402
-from ita_med.training.studies import study as st  # noqa: E402
+from ita_med.leaderboard.submissions import check  # noqa: E402
+from ita_med.leaderboard.submissions.submission import read_folder  # noqa: E402
+from ita_med.tasks.benchmark.task_data import load  # noqa: E402
+from ita_med.training import recipe as recipes  # noqa: E402
+from ita_med.training.record import run_folder  # noqa: E402
+from ita_med.training.studies import dry_run, execute  # noqa: E402
+from ita_med.training.studies import study as studies  # noqa: E402
+from ita_med.training.studies.findings import report  # noqa: E402
+from ita_med.training.studies.study_folder import open_study  # noqa: E402
+from ita_med.version import BENCHMARK_VERSION  # noqa: E402
 
 Tiny = Callable[[str], Path]
 TASK = "ita_med_ner_e3c_disorder"
@@ -38,21 +47,21 @@ def changes(model: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def small(tiny: Tiny, **more: Any) -> st.Study:
+def small(tiny: Tiny, **more: Any) -> studies.Study:
     values = {"kind": "learning-curve", "recipes": [RECIPE], "changes": changes(tiny("smollm2")), "tasks": [ASKED]}
-    return st.from_dict(values | {"sizes": [3, "all"], "seeds": [0]} | more, "study")
+    return studies.from_dict(values | {"sizes": [3, "all"], "seeds": [0]} | more, "study")
 
 
 @pytest.fixture(scope="module")
-def done(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[st.Study, Path]:
+def done(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[studies.Study, Path]:
     """A learning curve of two runs on all documents of the sample."""
     out = tmp_path_factory.mktemp("studies") / "curve"
     study = small(tiny)
-    execute.execute(execute.open_study(study, out, "embedded"))
+    execute.execute(open_study(study, out, "embedded"))
     return study, out
 
 
-def test_every_run_is_a_submission_that_says_what_it_is(done: tuple[st.Study, Path], tiny: Tiny) -> None:
+def test_every_run_is_a_submission_that_says_what_it_is(done: tuple[studies.Study, Path], tiny: Tiny) -> None:
     _, out = done
     assert sorted(path.name for path in (out / "runs").iterdir()) == [
         "smollm2-135m-instruct-ft_all_s0", "smollm2-135m-instruct-ft_n3_s0",
@@ -78,7 +87,7 @@ def test_every_run_is_a_submission_that_says_what_it_is(done: tuple[st.Study, Pa
 
 
 def test_a_finished_study_runs_nothing_again(
-    done: tuple[st.Study, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    done: tuple[studies.Study, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study, out = done
 
@@ -86,14 +95,50 @@ def test_a_finished_study_runs_nothing_again(
         raise AssertionError("a finished run was started again")
 
     monkeypatch.setattr(execute, "run_cell", refuse)
-    opened = execute.open_study(study, out, "embedded")
+    opened = open_study(study, out, "embedded")
     execute.execute(opened)
     expected = dry_run.expect(opened)
     assert [e.state for e in expected] == ["finished", "finished"]
     assert "2 runs, 0 to do" in dry_run.lines(opened, expected)[0]
 
 
-def test_a_report_needs_the_folders_alone(done: tuple[st.Study, Path], tmp_path: Path) -> None:
+def test_runs_that_earlier_versions_finished_count_as_finished(done: tuple[studies.Study, Path], tiny: Tiny) -> None:
+    """The mark in a manifest says what a run depends on; it was always made of recipes read with these changes."""
+    study, out = done
+    for size, name in (("3", "n3"), ("null", "all")):
+        manifest = json.loads(
+            (out / "runs" / f"smollm2-135m-instruct-ft_{name}_s0" / "manifest.json").read_text("utf-8")
+        )
+        block = manifest["study"]
+        trained = recipes.load(recipes.find(RECIPE), [*study.changes, "train.seed=0", f"data.examples={size}"])
+        asked = {
+            "model": "hf", "model_args": "", "num_fewshot": 0, "apply_chat_template": True, "limit": None,
+            "batch_size": "", "device": None, "seed": 0, "constrained": "",
+        }  # fmt: skip
+        values = [
+            BENCHMARK_VERSION,
+            block["cell"],
+            [run_folder.as_run(trained)],
+            run_folder.as_run(recipes.load(recipes.find(RECIPE), study.changes))["model"],
+            asked,
+            {ASKED: load(ASKED, "embedded").fingerprint},
+        ]
+        assert block["mark"] == hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        assert block["cell"]["recipe"] == RECIPE, "a manifest names the recipe"
+
+
+def test_a_recipe_is_read_once_when_the_plan_is_made(tiny: Tiny, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    shutil.copyfile(recipes.find(RECIPE), file)
+    opened = open_study(small(tiny, recipes=[str(file)], sizes=[3], limit=1), tmp_path / "out", "embedded")
+    file.unlink()
+    assert "1 runs, 1 to do" in dry_run.lines(opened, dry_run.expect(opened))[0]
+    execute.execute(opened)
+    assert json.loads((tmp_path / "out" / "runs" / "mine_n3_s0" / "manifest.json").read_text())["study"]["mark"]
+    assert [e.state for e in dry_run.expect(opened)] == ["finished"]
+
+
+def test_a_report_needs_the_folders_alone(done: tuple[studies.Study, Path], tmp_path: Path) -> None:
     study, out = done
     copy = tmp_path / "copy"
     shutil.copytree(out, copy)
@@ -108,18 +153,18 @@ def test_a_report_needs_the_folders_alone(done: tuple[st.Study, Path], tmp_path:
     assert first == {name: (copy / name).read_bytes() for name in first}, "the same folders, the same files"
 
 
-def test_other_settings_in_the_same_folder_are_refused(done: tuple[st.Study, Path], tiny: Tiny) -> None:
+def test_other_settings_in_the_same_folder_are_refused(done: tuple[studies.Study, Path], tiny: Tiny) -> None:
     study, out = done
     other = small(tiny, changes=[*study.changes, "train.learning_rate=0.5"])
     with pytest.raises(ItaMedError, match="another recipe, other settings"):
-        execute.execute(execute.open_study(other, out, "embedded"))
-    execute.write_json(out / "study.json", execute.dataclasses.asdict(study))
+        execute.execute(open_study(other, out, "embedded"))
+    files.write_json(out / "study.json", execute.dataclasses.asdict(study))
     with pytest.raises(ItaMedError, match="study of kind learning-curve"):
-        execute.open_study(small(tiny, kind="ood"), out, "embedded")
+        open_study(small(tiny, kind="ood"), out, "embedded")
 
 
 def test_a_dry_run_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
-    opened = execute.open_study(small(tiny), tmp_path / "out", "embedded")
+    opened = open_study(small(tiny), tmp_path / "out", "embedded")
     text = "\n".join(dry_run.lines(opened, dry_run.expect(opened)))
     assert "2 runs, 2 to do, 2 trainings" in text
     assert "SYNTHETIC" in text
@@ -129,10 +174,10 @@ def test_a_dry_run_writes_nothing(tiny: Tiny, tmp_path: Path) -> None:
 def test_a_folder_of_something_else_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("x")
     with pytest.raises(ItaMedError, match="holds no study"):
-        execute.open_study(small(tiny), tmp_path, "embedded")
+        open_study(small(tiny), tmp_path, "embedded")
     (tmp_path / "study.json").write_text("{")
     with pytest.raises(ItaMedError, match="is not JSON"):
-        execute.open_study(small(tiny), tmp_path, "embedded")
+        open_study(small(tiny), tmp_path, "embedded")
 
 
 @pytest.mark.slow
@@ -166,9 +211,9 @@ def test_encoders_are_trained_and_asked_where_they_know_the_labels(tiny_encoders
         "model.dtype=float32",
     ]  # fmt: skip
     values = {"kind": "ood", "recipes": ["encoders/bert-base-italian"], "changes": settings, "seeds": [0]}
-    study = st.from_dict(values, "study")
+    study = studies.from_dict(values, "study")
     out = tmp_path / "out"
-    execute.execute(execute.open_study(study, out, "embedded"), drop_weights=True)
+    execute.execute(open_study(study, out, "embedded"), drop_weights=True)
     folder = out / "runs" / "bert-base-italian_s0"
     manifest = json.loads((folder / "manifest.json").read_text())
     tasks = ["ita_med_arg_abstrct", "ita_med_arg_abstrct_glaucoma", "ita_med_arg_abstrct_mixed"]
@@ -192,9 +237,9 @@ def test_pretraining_goes_before_fine_tuning(tiny: Tiny, corpus: Path, tmp_path:
         "changes": [*changes(tiny("qwen3")), *shared],
         "cpt_changes": [*shared, f"data.corpora=[{corpus}]", "data.max_length=64", "train.max_steps=1"],
     }  # fmt: skip
-    study = st.from_dict(values, "study")
+    study = studies.from_dict(values, "study")
     out = tmp_path / "out"
-    opened = execute.open_study(study, out, "embedded")
+    opened = open_study(study, out, "embedded")
     assert "2 trainings" in dry_run.lines(opened, dry_run.expect(opened))[0]
     execute.execute(opened)
     made = json.loads((out / "trained" / "qwen3-1.7b-ft_cpt-ft_s0" / "manifest.json").read_text())

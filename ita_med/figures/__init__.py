@@ -1,0 +1,1 @@
+"""Figures: data (`figure`), drawn as SVG (`svg`), for plotly (`plotly_json`) and in HTML pages (`figure_html`)."""

@@ -1,8 +1,0 @@
-"""Run by `store.migrate` on the connection that it hands over; there is no alembic.ini."""
-
-from alembic import context
-
-from ita_med.leaderboard.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
-context.run_migrations()

@@ -1,0 +1,31 @@
+"""The packages that train: whether they are installed, that they report to nobody, and a label they share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+
+from ita_med.errors import ItaMedError
+
+IGNORED = -100
+"""The label of tokens that are not learned: torch's cross entropy leaves it out."""
+
+
+def quiet() -> None:
+    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that.
+
+    huggingface_hub reads the variable when it is imported, so this comes before any import of it.
+    """
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if hub := sys.modules.get("huggingface_hub.constants"):
+        hub.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+
+def require_packages() -> None:
+    """Raise an ItaMedError that names the first package of `ita-med[train]` that is not installed."""
+    for module in ("torch", "trl", "peft", "accelerate"):
+        if find_spec(module) is None:
+            raise ItaMedError(f"training needs the package {module}: pip install 'ita-med[train]'")

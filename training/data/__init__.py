@@ -1,0 +1,1 @@
+"""What is learned from: training examples without leaks, their rows as tokens, and corpora."""

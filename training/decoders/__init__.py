@@ -1,0 +1,1 @@
+"""Causal language models: fine-tuning and continual pre-training with TRL."""

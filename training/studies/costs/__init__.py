@@ -1,0 +1,1 @@
+"""What trainings and answers take: operations, energy, tokens, and their price."""
