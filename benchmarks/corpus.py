@@ -69,12 +69,27 @@ Result = tuple[set[str], dict[str, int]]
 def ours(corpus: Path, out: Path, workers: int) -> set[str]:
     import pyarrow.parquet as pq
 
-    from ita_med.dataset_builders.corpus_pipeline import recipe as r
-    from ita_med.dataset_builders.corpus_pipeline import run
+    from ita_med.dataset_builders.corpus_pipeline import build_corpus
+    from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import (
+        CorpusRecipe,
+        DecontaminateSettings,
+        LanguageSettings,
+        NormaliseSettings,
+        PersonalDataSettings,
+        QualitySettings,
+    )
 
-    off = {"normalise": r.Normalise(on=False), "language": r.Language(on=False), "quality": r.Quality(on=False)}
-    recipe = r.Recipe(**off, decontaminate=r.Decontaminate(on=False), personal_data=r.PersonalData(on=False))  # type: ignore[arg-type]
-    run.build([str(corpus)], out / "ours", recipe, tasks=SHARDS, workers=workers)
+    off = {
+        "normalise": NormaliseSettings(on=False),
+        "language": LanguageSettings(on=False),
+        "quality": QualitySettings(on=False),
+    }
+    recipe = CorpusRecipe(
+        **off,
+        decontaminate=DecontaminateSettings(on=False),
+        personal_data=PersonalDataSettings(on=False),
+    )  # type: ignore[arg-type]
+    build_corpus.build([str(corpus)], out / "ours", recipe, tasks=SHARDS, workers=workers)
     return {i for p in (out / "ours" / "data").iterdir() for i in pq.read_table(p, columns=["id"])["id"].to_pylist()}
 
 

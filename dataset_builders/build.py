@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, checksums, sources
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build_record, cards, croissant
 from ita_med.dataset_builders.build_record import folder, pinned
 from ita_med.dataset_builders.formats.seen_texts import Seen
 from ita_med.errors import DataError, ItaMedError, SourceError
 from ita_med.files import replace_folder, write_json, write_whole
-from ita_med.report import Report
 from ita_med.schema import SCHEMAS, Example, from_row, to_table, validate
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Builder(Protocol):
     CONFIGS: dict[str, str]
 
     def read(
-        self, files: sources.Files, configs: list[str], report: Report
+        self, files: sources.Files, configs: list[str], report: BuildReport
     ) -> Iterator[tuple[str, str, list[Example]]]: ...
 
 
@@ -50,7 +50,7 @@ class Built:
     version: str
     source: str
     seconds: float
-    report: Report
+    report: BuildReport
 
     def as_dict(self) -> dict[str, Any]:
         head = {"version": self.version, "seconds": round(self.seconds, 3)}
@@ -73,13 +73,13 @@ def open_files(name: str, mirror: str | None = None, *, download: bool = True) -
 
 
 def examples(
-    name: str, configs: list[str] | None = None, *, files: sources.Files, report: Report | None = None
+    name: str, configs: list[str] | None = None, *, files: sources.Files, report: BuildReport | None = None
 ) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, validated examples), counted in the report; at the end, files must be the pinned ones.
 
     A large split comes in several chunks, one after the other or between those of another split.
     """
-    report = Report() if report is None else report
+    report = BuildReport() if report is None else report
     built = set()
     for config, split, group in validated(name, configs, files, report):
         built.add(config)
@@ -91,7 +91,7 @@ def examples(
 
 
 def validated(
-    name: str, configs: list[str] | None, files: sources.Files, report: Report
+    name: str, configs: list[str] | None, files: sources.Files, report: BuildReport
 ) -> Iterator[tuple[str, str, list[Example]]]:
     """The same from any version of the files; ids are unique within a config."""
     module = builder(name)
@@ -136,7 +136,7 @@ def build(name: str, out: Path, mirror: str | None = None, configs: list[str] | 
 def _build(name: str, out: Path, mirror: str | None, configs: list[str] | None, started: float) -> Built:
     module = builder(name)
     files = open_files(name, mirror)
-    report = Report()
+    report = BuildReport()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{name}-") as partial:
         root = Path(partial) / name

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ita_med import catalogue, checksums, sources
-from ita_med.report import Report
+from ita_med.build_report import BuildReport
 
 RECORD_FILE = "report.json"
 COUNTS_FILE = "counts.json"
@@ -47,13 +47,13 @@ def condense(digests: dict[str, str], limit: int = MAX_FILES_PER_FOLDER) -> dict
     return dict(sorted(kept.items()))
 
 
-def counts(version: str, report: Report) -> dict[str, Any]:
+def counts(version: str, report: BuildReport) -> dict[str, Any]:
     """The countable part of a build, in the order of names: what counts.json holds."""
     plain = report.as_dict()
     return {"version": version, "configs": dict(sorted(plain["configs"].items())), "warnings": plain["warnings"]}
 
 
-def record(name: str, version: str, files: sources.Files, report: Report) -> dict[str, Any]:
+def record(name: str, version: str, files: sources.Files, report: BuildReport) -> dict[str, Any]:
     """What report.json holds."""
     head = {"dataset": name, "source": files.kind, "files": condense(files.seen)}
     return head | counts(version, report)

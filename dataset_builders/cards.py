@@ -175,7 +175,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _leakage(name: str) -> str:
-    lines = [f"- {', '.join(others)}: {what}." for others, what in known_overlaps.of(name)]
+    lines = [f"- {', '.join(others)}: {what}." for others, what in known_overlaps.overlaps_of(name)]
     none = "No overlap with another dataset is known by construction."
     measured = "Measured overlaps of texts: docs/leakage.md of ita-med, or `ita-med data leakage`."
     return "## Leakage\n\n" + "\n".join([*(lines or [none]), "", measured])

@@ -171,14 +171,14 @@ def fill_mirror(
 @app.command()
 def card(name: Annotated[str, typer.Argument(help="Dataset id.")], mirror: Mirror = None) -> None:
     """Print the data card; with --mirror, its counts are those of the raw files there."""
+    from ita_med.build_report import BuildReport
     from ita_med.dataset_builders import build, build_record, cards
-    from ita_med.report import Report
 
     module = build.builder(name)
     if mirror is None:
         typer.echo(cards.card(name), nl=False)
         return
-    files, report = build.open_files(name, mirror), Report()
+    files, report = build.open_files(name, mirror), BuildReport()
     for _ in build.examples(name, files=files, report=report):
         pass
     record = build_record.record(name, module.VERSION, files, report)
@@ -195,18 +195,19 @@ def leakage(
     from rich.console import Console
 
     from ita_med import sources
-    from ita_med.dataset_builders import build, leakage
+    from ita_med.dataset_builders import build, leakage, leakage_page
 
     console = Console(stderr=True)
     with console.status("reading") as status:  # says nothing where stderr is no terminal
-        groups, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
-    synthetic = build.open_files(groups[0].dataset, mirror, download=False).kind == sources.EMBEDDED
+        splits, overlaps, absent = leakage.measure(mirror, lambda name: status.update(f"reading {name}"))
+    synthetic = build.open_files(splits[0].dataset, mirror, download=False).kind == sources.EMBEDDED
     if page:
-        write_whole(page, leakage.page(groups, overlaps, absent, synthetic))
+        text = leakage_page.page(splits, overlaps, absent, synthetic)
+        write_whole(page, text + leakage_page.notes_of(page))
     if json:
         print_json({"synthetic": synthetic, "not_measured": absent, "overlaps": [o.__dict__ for o in overlaps]})
         return
-    typer.echo("\n".join(aligned(leakage.table(overlaps), left=2)))
+    typer.echo("\n".join(aligned(leakage_page.table(overlaps), left=2)))
     typer.echo(f"{len(overlaps):,} pairs of splits compared; not there: {', '.join(absent) or 'none'}")
 
 

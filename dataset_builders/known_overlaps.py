@@ -33,6 +33,6 @@ KNOWN: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
-def of(name: str) -> list[tuple[tuple[str, ...], str]]:
+def overlaps_of(name: str) -> list[tuple[tuple[str, ...], str]]:
     """The known overlaps that concern a dataset: (the other datasets, what they share)."""
     return [(tuple(other for other in group if other != name), what) for group, what in KNOWN if name in group]

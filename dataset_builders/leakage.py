@@ -1,8 +1,9 @@
 """Which evaluation texts lie in training splits, over all datasets whose files are there.
 
 Texts are compared as documents (examples with one document id are joined in order) or, where upstream gives no
-document, as examples; a question is its context, stem and options, whatever their order. Words are compared after
-NFKC and case folding, without punctuation. An evaluation text counts once for a training split, as the first of
+document, as examples; a question is its context, stem and options, whatever their order. Words are compared by the
+rule of `ita_med.dataset_builders.same_text`: without regard to case, diacritics and punctuation; digits stay as they
+are, so that two doses are two texts. An evaluation text counts once for a training split, as the first of
 
 - exact: the same words in the same order;
 - near: Jaccard >= 0.8 of 5-word shingles with one training text (computed; MinHash would only estimate it);
@@ -14,8 +15,7 @@ out: headings repeat everywhere.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,49 +24,46 @@ from numpy.typing import NDArray
 
 from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
-from ita_med.dataset_builders.known_overlaps import KNOWN
+from ita_med.dataset_builders.same_text import (
+    CONTAINED,
+    SEQUENCE,
+    HashedTexts,
+    Indices,
+    SequenceIndex,
+    documents,
+    hashed,
+    sequences,
+    text_hashes,
+)
 from ita_med.errors import SourceError
-from ita_med.numbers import NONE
-from ita_med.printing import markdown_table
-from ita_med.schema import ChoiceExample, Example, TextExample
+from ita_med.schema import Example, TextExample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHINGLE, NEAR = 5, 0.8
-SEQUENCE, CONTAINED = 13, 0.5
 MIN_WORDS = 8
 CHUNK = 2_000_000
 """Words of training text that are looked at in one go."""
 PORTION = 10_000_000
 """Shared shingles that are counted in one go."""
 
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_KEYS = np.random.default_rng(0).integers(1, 2**64, size=64, dtype=np.uint64) | np.uint64(1)
-_IS_WORD = np.array([chr(unit).isalnum() or chr(unit) == "_" for unit in range(2**16)])
-Hashes = NDArray[np.uint64]
-Indices = NDArray[np.int64]
-
 
 @dataclass
-class Texts:
-    """The texts of one split as hashed words: text i, with ids[i], is words[starts[i]:starts[i + 1]].
+class SplitTexts:
+    """The distinct texts of one split.
 
     views: the configs that show these same texts.
     corpus: raw text (schema `text`), against which labelled training texts are checked too.
+    left_out: how many texts are not among `texts`, having fewer than `MIN_WORDS`.
     """
 
     dataset: str
     views: list[str]
     split: str
     corpus: bool
-    ids: list[str]
-    words: Hashes
-    starts: Indices
-    left_out: int = 0
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
+    texts: HashedTexts
+    left_out: int
 
     @property
     def name(self) -> str:
@@ -95,48 +92,9 @@ class Overlap:
 # ----- texts ---------------------------------------------------------------------------------------------------------
 
 
-def word_hashes(text: str) -> Hashes:
-    """One hash per word (runs of letters, digits and underscores), after NFKC and case folding."""
-    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    units = np.frombuffer(folded.casefold().encode("utf-32-le", "surrogatepass"), np.uint32)
-    inside = _IS_WORD[np.minimum(units, 2**16 - 1)]
-    edges = np.diff(inside.view(np.int8), prepend=0, append=0)
-    lengths = np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0)
-    if not len(lengths):
-        return np.empty(0, np.uint64)
-    starts = np.cumsum(lengths) - lengths
-    letters = units[inside].astype(np.uint64)
-    place = np.arange(len(letters)) - np.repeat(starts, lengths)
-    sums = np.add.reduceat((letters + np.uint64(1)) * _KEYS[place % len(_KEYS)], starts)
-    return _mixed(sums)
-
-
-def _mixed(values: Hashes) -> Hashes:
-    values = (values ^ (values >> np.uint64(31))) * _FACTOR
-    return values ^ (values >> np.uint64(29))
-
-
-def text_of(example: Example) -> str:
-    """What is compared of an example: its text; of a question the context, the stem and the options in any order."""
-    if isinstance(example, ChoiceExample):
-        return "\n".join([example.context, example.question, *sorted(example.options)])
-    return example.text
-
-
-def documents(examples: Iterable[Example]) -> dict[str, str]:
-    """Id -> text of the distinct texts that are compared, in order of appearance."""
-    texts: dict[str, list[str]] = {}
-    for example in examples:
-        alone = isinstance(example, ChoiceExample | TextExample)
-        texts.setdefault(example.id if alone else example.doc_id or example.id, []).append(text_of(example))
-    joined = {name: "\n".join(parts) for name, parts in texts.items()}
-    first = {text: name for name, text in reversed(joined.items())}
-    return {name: text for name, text in joined.items() if first[text] == name}
-
-
-def collect(names: list[str], mirror: str | None, tell: Callable[[str], object]) -> tuple[list[Texts], list[str]]:
+def collect(names: list[str], mirror: str | None, tell: Callable[[str], object]) -> tuple[list[SplitTexts], list[str]]:
     """The texts of all splits of the datasets whose files are there, and the names of the others."""
-    groups, absent = [], []
+    splits, absent = [], []
     for name in names:
         try:
             files = build.open_files(name, mirror, download=False)
@@ -144,89 +102,29 @@ def collect(names: list[str], mirror: str | None, tell: Callable[[str], object])
             absent.append(name)
             continue
         tell(name)
-        own: dict[tuple[str, bytes], Texts] = {}
+        own: dict[tuple[str, bytes], SplitTexts] = {}
         for config, split, examples in build.examples(name, files=files):
-            found = _texts(name, config, split, examples)
-            same = own.setdefault((split, np.sort(text_hashes(found)).tobytes()), found)
+            found = split_texts(name, config, split, examples)
+            same = own.setdefault((split, np.sort(text_hashes(found.texts)).tobytes()), found)
             same.views += [config] if config not in same.views else []
-        groups += [texts for texts in own.values() if len(texts)]
-    return groups, absent
+        splits += [found for found in own.values() if len(found.texts)]
+    return splits, absent
 
 
-def _texts(name: str, config: str, split: str, examples: list[Example]) -> Texts:
+def split_texts(dataset: str, config: str, split: str, examples: list[Example]) -> SplitTexts:
+    """The examples of one split as hashed documents, each text once."""
+    every = documents(examples)
+    first = {text: name for name, text in reversed(every.items())}
+    distinct = {name: text for name, text in every.items() if first[text] == name}
+    found = hashed(distinct, MIN_WORDS)
     corpus = isinstance(examples[0], TextExample)
-    return hashed(name, config, split, documents(examples), corpus=corpus)
-
-
-def hashed(name: str, config: str, split: str, texts: dict[str, str], *, corpus: bool = False) -> Texts:
-    """The texts by id as hashed words, without those of fewer than `MIN_WORDS`."""
-    every = {key: word_hashes(text) for key, text in texts.items()}
-    kept = {key: hashes for key, hashes in every.items() if len(hashes) >= MIN_WORDS}
-    starts = np.cumsum([0, *map(len, kept.values())])
-    joined = np.concatenate(list(kept.values())) if kept else np.empty(0, np.uint64)
-    return Texts(name, [config], split, corpus, list(kept), joined, starts, left_out=len(every) - len(kept))
+    return SplitTexts(dataset, [config], split, corpus, found, left_out=len(distinct) - len(found))
 
 
 # ----- comparison ----------------------------------------------------------------------------------------------------
 
 
-def sequences(texts: Texts, n: int, first: int = 0, last: int | None = None) -> tuple[Hashes, Indices]:
-    """Hashes of the distinct n-word sequences of each text from `first` to `last`, and the texts' indices.
-
-    Sorted by text and hash. A text of fewer than n words is one sequence.
-    """
-    starts = texts.starts[first : (len(texts) if last is None else last) + 1]
-    words = texts.words[starts[0] : starts[-1]]
-    lengths = np.diff(starts)
-    rolling = np.zeros(len(words), np.uint64)
-    for k in range(min(n, len(words))):
-        rolling[: len(words) - k] = rolling[: len(words) - k] * _FACTOR + words[k:]
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    place = np.arange(len(words)) - np.repeat(starts[:-1] - starts[0], lengths)
-    whole = place + n <= lengths[owner]
-    hashes, owner = rolling[whole], owner[whole]
-    short = np.flatnonzero((lengths < n) & (lengths > 0))
-    if len(short):
-        alone = [np.bitwise_xor.reduce(words[starts[i] - starts[0] : starts[i + 1] - starts[0]]) for i in short]
-        hashes, owner = np.concatenate([hashes, np.array(alone, np.uint64)]), np.concatenate([owner, short])
-    order = np.lexsort((hashes, owner))
-    hashes, owner = hashes[order], owner[order]
-    new = np.ones(len(hashes), bool)
-    new[1:] = (hashes[1:] != hashes[:-1]) | (owner[1:] != owner[:-1])
-    return hashes[new], owner[new] + first
-
-
-def text_hashes(texts: Texts) -> Hashes:
-    """One hash per text: over its words and their order."""
-    if not len(texts):
-        return np.empty(0, np.uint64)
-    place = np.arange(len(texts.words), dtype=np.uint64) - np.repeat(
-        texts.starts[:-1].astype(np.uint64), np.diff(texts.starts)
-    )
-    return np.add.reduceat(_mixed(texts.words * (place * _FACTOR + np.uint64(1))), texts.starts[:-1])
-
-
-class Index:
-    """The evaluation side: which texts hold which sequence, over all evaluation splits at once."""
-
-    def __init__(self, texts: list[Texts], n: int) -> None:
-        self.offsets = np.cumsum([0, *map(len, texts)])
-        parts = [sequences(group, n) for group in texts]
-        hashes = np.concatenate([part[0] for part in parts])
-        owner = np.concatenate([part[1] + offset for part, offset in zip(parts, self.offsets, strict=False)])
-        order = np.argsort(hashes, kind="stable")
-        self.hashes, self.owner = hashes[order], owner[order]
-        self.distinct, self.first = np.unique(self.hashes, return_index=True)
-        self.last = np.append(self.first[1:], len(self.hashes))
-        self.sizes = np.bincount(owner, minlength=int(self.offsets[-1]))
-
-    def find(self, hashes: Hashes) -> Indices:
-        """For each hash its place in `distinct`, or -1."""
-        place = np.minimum(np.searchsorted(self.distinct, hashes), len(self.distinct) - 1)
-        return np.where(self.distinct[place] == hashes, place, -1)
-
-
-def _chunks(texts: Texts) -> Iterator[tuple[int, int]]:
+def _chunks(texts: HashedTexts) -> Iterator[tuple[int, int]]:
     """Ranges of texts with about CHUNK words each."""
     first = 0
     while first < len(texts):
@@ -236,18 +134,17 @@ def _chunks(texts: Texts) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def contained(train: Texts, index: Index) -> NDArray[np.float64]:
+def contained(train: HashedTexts, index: SequenceIndex) -> NDArray[np.float64]:
     """For each evaluation text the share of its sequences that the training split holds."""
-    held = np.zeros(len(index.distinct), bool)
+    held = np.zeros(len(index.hashes), bool)
     for first, last in _chunks(train):
         places = index.find(sequences(train, SEQUENCE, first, last)[0])
         held[places[places >= 0]] = True
-    counts = np.diff(np.append(index.first, len(index.hashes)))
-    hits = np.bincount(index.owner[np.repeat(held, counts)], minlength=len(index.sizes))
+    hits = np.bincount(index.owners[np.repeat(held, np.diff(index.starts))], minlength=len(index.sizes))
     return np.divide(hits, index.sizes, out=np.zeros(len(hits)), where=index.sizes > 0)
 
 
-def nearest(train: Texts, index: Index) -> NDArray[np.float64]:
+def nearest(train: HashedTexts, index: SequenceIndex) -> NDArray[np.float64]:
     """For each evaluation text its highest Jaccard similarity with one training text."""
     best = np.zeros(len(index.sizes))
     for first, last in _chunks(train):
@@ -261,11 +158,13 @@ def nearest(train: Texts, index: Index) -> NDArray[np.float64]:
     return best
 
 
-def _common(places: Indices, owner: Indices, index: Index, width: int) -> Iterator[tuple[Indices, Indices, Indices]]:
+def _common(
+    places: Indices, owner: Indices, index: SequenceIndex, width: int
+) -> Iterator[tuple[Indices, Indices, Indices]]:
     """(evaluation text, training text, number of shared shingles) for all pairs that share one, in portions."""
     if not len(places):
         return
-    counts = index.last[places] - index.first[places]
+    counts = index.starts[places + 1] - index.starts[places]
     total = np.cumsum(counts)
     cuts = np.searchsorted(total, np.arange(PORTION, total[-1] + PORTION, PORTION))
     # Pairs of one training text are counted together: a portion ends where a text does.
@@ -273,97 +172,49 @@ def _common(places: Indices, owner: Indices, index: Index, width: int) -> Iterat
     start = 0
     for end in map(int, cuts):
         n = counts[start:end]
-        into = np.repeat(index.first[places[start:end]], n) + np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-        pairs = index.owner[into] * width + np.repeat(owner[start:end], n)
+        into = np.repeat(index.starts[places[start:end]], n) + np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        pairs = index.owners[into] * width + np.repeat(owner[start:end], n)
         pair, common = np.unique(pairs, return_counts=True)
         yield pair // width, pair % width, common
         start = end
 
 
-def compare(groups: list[Texts]) -> list[Overlap]:
+def compare(splits: list[SplitTexts]) -> list[Overlap]:
     """Every training split against every evaluation split; corpora also against labelled training splits."""
-    held = [group for group in groups if not group.corpus]
+    held = [split for split in splits if not split.corpus]
     if not held:
         return []
-    shingles, long = Index(held, SHINGLE), Index(held, SEQUENCE)
-    wholes = [text_hashes(group) for group in held]
+    texts = [split.texts for split in held]
+    shingles, long = SequenceIndex.of(texts, SHINGLE), SequenceIndex.of(texts, SEQUENCE)
+    offsets, wholes = np.cumsum([0, *map(len, texts)]), [text_hashes(some) for some in texts]
     overlaps = []
-    for train in (group for group in groups if group.split == "train"):
-        own = text_hashes(train)
-        near, share = nearest(train, shingles) >= NEAR, contained(train, long)
-        for n, group in enumerate(held):
-            if group.split == "train" and not train.corpus:
+    for train in (split for split in splits if split.split == "train"):
+        own = text_hashes(train.texts)
+        near, share = nearest(train.texts, shingles) >= NEAR, contained(train.texts, long)
+        for n, other in enumerate(held):
+            if other.split == "train" and not train.corpus:
                 continue
-            place = slice(shingles.offsets[n], shingles.offsets[n + 1])
+            place = slice(offsets[n], offsets[n + 1])
             exact = np.isin(wholes[n], own)
             close = near[place] & ~exact
-            inside = np.where(np.diff(group.starts) >= SEQUENCE, share[place], 0.0)
+            inside = np.where(other.texts.lengths >= SEQUENCE, share[place], 0.0)
             half = (inside >= CONTAINED) & ~exact & ~close
             touched = exact | close | (inside > 0)
             e, c, h, t = (int(mask.sum()) for mask in (exact, close, half, touched))
-            ids = [group.ids[i] for i in np.flatnonzero(exact | close | half)]
-            overlaps.append(Overlap(train.name, group.name, len(group), e, c, h, t, ids))
+            ids = [other.texts.ids[i] for i in np.flatnonzero(exact | close | half)]
+            overlaps.append(Overlap(train.name, other.name, len(other.texts), e, c, h, t, ids))
     return overlaps
 
 
-def measure(mirror: str | None, tell: Callable[[str], object]) -> tuple[list[Texts], list[Overlap], list[str]]:
-    """The texts that were compared, all overlaps, and the datasets that could not be opened."""
+def measure(mirror: str | None, tell: Callable[[str], object]) -> tuple[list[SplitTexts], list[Overlap], list[str]]:
+    """The texts that were compared, all overlaps, and the datasets that could not be opened.
+
+    Args:
+        mirror: A folder of raw files, or "embedded"; None for `ITA_MED_MIRROR` or the download cache.
+        tell: Called with the name of each dataset before it is read.
+    """
     names = [entry.id for entry in catalogue.datasets() if entry.has_builder]
-    groups, absent = collect(names, mirror, tell)
-    if not groups:
+    splits, absent = collect(names, mirror, tell)
+    if not splits:
         raise SourceError(f"no dataset is there; give --mirror DIR or set {sources.MIRROR_VARIABLE}")
-    return groups, compare(groups), absent
-
-
-# ----- tables --------------------------------------------------------------------------------------------------------
-
-COLUMNS = ["training split", "evaluation split", "texts", "exact", "near", "contained", "touched"]
-
-
-def table(overlaps: list[Overlap]) -> list[list[str]]:
-    """The pairs of splits that share something, with a header."""
-    rows = [o for o in overlaps if o.touched]
-    numbers = [(o.texts, o.exact, o.near, o.contained, o.touched) for o in rows]
-    return [COLUMNS, *([o.train, o.evaluation, *(f"{x:,}" for x in n)] for o, n in zip(rows, numbers, strict=True))]
-
-
-def page(groups: list[Texts], overlaps: list[Overlap], absent: list[str], synthetic: bool) -> str:
-    """docs/leakage.md."""
-    trains = list(dict.fromkeys(o.train for o in overlaps))
-    evaluations = list(dict.fromkeys(o.evaluation for o in overlaps))
-    cells = {(o.train, o.evaluation): f"{o.affected:,} / {o.touched:,}" if o.touched else NONE for o in overlaps}
-    matrix = [["", *trains], *([e, *(cells.get((t, e), "") for t in trains)] for e in evaluations)]
-    compared = [["split", "views with these texts", "texts", "words", "left out"]]
-    compared += [[g.name, ", ".join(g.views), f"{len(g):,}", f"{len(g.words):,}", str(g.left_out)] for g in groups]
-    lines = [
-        "<!-- Generated: ita-med data leakage --mirror DIR --page docs/leakage.md. Do not edit. -->",
-        "",
-        "# Texts that training and evaluation splits share",
-        "",
-        "    ita-med data leakage --mirror DIR --page docs/leakage.md",
-        "",
-        "On the synthetic samples." if synthetic else "On the real files of the datasets listed below.",
-        *(__doc__ or "").split("\n")[1:],
-        "## Matrix",
-        "",
-        "Evaluation split by training split: exact + near + contained / touched. A corpus (raw text) is also held",
-        "against labelled training splits. An empty cell was not compared.",
-        "",
-        *markdown_table(matrix),
-        "",
-        "## Pairs that share something",
-        "",
-        *markdown_table(table(overlaps)),
-        "",
-        "## What was compared",
-        "",
-        *markdown_table(compared),
-        "",
-        f"Not measured, as their files were not there: {', '.join(absent) or 'none'}.",
-        "",
-        "## Known by construction",
-        "",
-        *(f"- {', '.join(group)}: {what}." for group, what in KNOWN),
-        "",
-    ]
-    return "\n".join(lines)
+    return splits, compare(splits), absent

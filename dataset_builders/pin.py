@@ -12,17 +12,17 @@ import sys
 from pathlib import Path
 
 from ita_med import checksums, sources
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build, build_record
 from ita_med.errors import ItaMedError
 from ita_med.files import write_json, write_whole
-from ita_med.report import Report
 
 
 def pin(name: str, mirror: str, to: Path) -> None:
     """Read the dataset from the mirror, whose files need not be the pinned ones, and write both files into `to`."""
     if mirror == sources.EMBEDDED:
         raise ItaMedError("the embedded sample is not to be pinned; name a mirror of real files")
-    files, report, module = build.open_files(name, mirror), Report(), build.builder(name)
+    files, report, module = build.open_files(name, mirror), BuildReport(), build.builder(name)
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
     lines = [f"{digest}  {path}\n" for path, digest in build_record.condense(files.seen).items()]

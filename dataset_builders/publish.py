@@ -41,7 +41,7 @@ that were only inferred.
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedDataset:
     """A change of a repository.
 
     withheld: why it holds no data ("" if it does).
@@ -72,7 +72,7 @@ def push(
     private: bool = False,
     dry_run: bool = False,
     tag: str | None = None,
-) -> Published:
+) -> PublishedDataset:
     """Publish a dataset as NAMESPACE/NAME, or its synthetic sample as NAMESPACE/NAME-sample.
 
     built: what `ita-med data build NAME --out DIR` wrote; otherwise the dataset is built first, from `mirror`.
@@ -108,7 +108,7 @@ def push(
             tag=tag,
             dry_run=dry_run,
         )
-    return Published(change, withheld, missing)
+    return PublishedDataset(change, withheld, missing)
 
 
 def _contents(entry: Dataset, folder: Path, repo: str, sample: bool) -> dict[str, Path | bytes]:
@@ -254,7 +254,7 @@ def _with_metadata(
     return f"{card}"
 
 
-def summary(published: Published, dry_run: bool = False) -> list[str]:
+def summary(published: PublishedDataset, dry_run: bool = False) -> list[str]:
     """What was done, as lines for people."""
     change = published.change
     lines = [f"{change.repo}: without the view {view}: {why}" for view, why in published.missing.items()]

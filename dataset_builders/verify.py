@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from ita_med import catalogue, checksums, sources
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders import build, build_record, cards, croissant, mirror
 from ita_med.errors import DataError, ItaMedError, SourceError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, arrow_schema, from_row, validate
 
 SHOWN = 5
@@ -67,7 +67,7 @@ def raw(name: str, place: str | None = None) -> Verdict:
         verdict.problems.append(_without_name(name, error))
         return verdict
     verdict.place = files.kind
-    report = Report()
+    report = BuildReport()
     try:
         for _, _, group in build.validated(name, None, files, report):
             verdict.examples += len(group)

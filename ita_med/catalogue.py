@@ -64,7 +64,7 @@ class Task:
     title: str
 
 
-Entry = TypeVar("Entry", Dataset, Task)
+CatalogueRow = TypeVar("CatalogueRow", Dataset, Task)
 
 
 @cache
@@ -97,7 +97,7 @@ def task(name: str) -> Task:
     )
 
 
-def _find(name: str, table: dict[str, Entry], kind: str, command: str) -> Entry:
+def _find(name: str, table: dict[str, CatalogueRow], kind: str, command: str) -> CatalogueRow:
     if name not in table:
         close = get_close_matches(name.lower(), table, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""

@@ -29,7 +29,7 @@ USED_UP = re.compile(r'"\s*;\s*r\s*=\s*0+\s*;\s*t\s*=\s*(\d+)')
 """A RateLimit header (IETF draft-ietf-httpapi-ratelimit-headers-09) without requests left, and the seconds to wait."""
 WAIT_AND_TRY_AGAIN = {408, 429, 500, 502, 503, 504}
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _commit(api: HfApi, change: Change, kind: str, files: dict[str, Path | bytes
     return done.oid
 
 
-def patiently(call: Callable[[], Result]) -> Result:
+def patiently(call: Callable[[], Returned]) -> Returned:
     """The call's result; after 429, 5xx or a broken connection it waits as long as the Hub asks, and calls again.
 
     Own code: huggingface_hub's `http_backoff` repeats single requests, not calls of `HfApi`, and waits for however long

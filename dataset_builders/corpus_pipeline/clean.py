@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ita_med.dataset_builders.corpus_pipeline.recipe import Quality
+    from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import QualitySettings
 
 # Characters that need no repair: a line of these alone is left as it is, which spares ftfy nearly all lines.
 _UNUSUAL = re.compile(r"[^\t\n\x20-\x7eàèéìòùÀÈÉÌÒÙ’‘“”«»–—…°±²³µ½¼≤≥→←↑↓•]|&(?:#\d|[a-zA-Z]+;)")
@@ -53,7 +53,7 @@ _PAGE_FURNITURE = re.compile(
 )
 
 
-def judge(text: str, limits: Quality) -> str | None:
+def judge(text: str, limits: QualitySettings) -> str | None:
     """Why a text is not worth keeping, or None.
 
     No minimum of sentences, stop words or words per line: "EO: MV ridotto alla base dx. SpO2 91% aa." is a good note.

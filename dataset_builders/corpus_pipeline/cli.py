@@ -35,15 +35,15 @@ def build(
     json: Json = False,
 ) -> None:
     """Build a corpus. A run that was killed goes on where it was when the command is repeated."""
-    from ita_med.dataset_builders.corpus_pipeline import recipe as recipes
-    from ita_med.dataset_builders.corpus_pipeline import run
+    from ita_med.dataset_builders.corpus_pipeline import build_corpus, corpus_recipe
 
-    settings = recipes.read_recipe(recipe) if recipe else recipes.Recipe()
-    done = run.build(
+    settings = corpus_recipe.read_recipe(recipe) if recipe else corpus_recipe.CorpusRecipe()
+    done = build_corpus.build(
         sources, out, settings, mirror=mirror, tasks=tasks, workers=workers, executor=executor, restart=restart
     )
     if done is None:
-        typer.echo(f"submitted; the corpus will be in {out}, the logs are in {run.work_folder(out.absolute())}/logs")
+        logs = build_corpus.work_folder(out.absolute()) / "logs"
+        typer.echo(f"submitted; the corpus will be in {out}, the logs are in {logs}")
     else:
         _print(done, json)
 
@@ -54,13 +54,13 @@ def report(
     json: Json = False,
 ) -> None:
     """What each step did to a built corpus."""
-    from ita_med.dataset_builders.corpus_pipeline.run import read_report
+    from ita_med.dataset_builders.corpus_pipeline.build_corpus import read_report
 
     _print(read_report(folder), json)
 
 
 def _print(done: dict[str, Any], json: bool) -> None:
-    from ita_med.dataset_builders.corpus_pipeline.report import markdown
+    from ita_med.dataset_builders.corpus_pipeline.corpus_report import markdown
 
     if json:
         print_json(done)

@@ -1,4 +1,8 @@
-"""Evaluation texts in the corpus: word n-grams shared with every labelled dataset that can be opened."""
+"""Evaluation texts in the corpus: what it shares with every labelled dataset that can be opened.
+
+Texts are the same by the rule of `ita_med.dataset_builders.same_text`, as in the report of leaks and the leak filter of
+training.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,10 @@ from numpy.typing import NDArray
 from ita_med import catalogue, sources
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.corpus_pipeline import sorted_runs
-from ita_med.dataset_builders.corpus_pipeline.recipe import Decontaminate
-from ita_med.dataset_builders.corpus_pipeline.words import Hashes, ngram_hashes, tables
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import DecontaminateSettings
+from ita_med.dataset_builders.same_text import SequenceIndex, documents, hashed, sequences_of, word_hashes
 from ita_med.errors import ItaMedError
-from ita_med.schema import ChoiceExample, Example, TextExample
+from ita_med.schema import TextExample
 
 EVALUATION_SPLITS = ("test", "validation")
 MAX_EXAMPLES = 50
@@ -35,36 +39,11 @@ class Unit:
 
 
 @dataclass
-class Index:
-    """grams: sorted n-gram hashes; (gram, unit) pairs sorted by gram, with `starts[g]` the first pair of gram g.
-
-    short: hash of the whole text of units with fewer words than an n-gram -> units.
-    sizes: distinct n-grams of each unit.
-    """
+class LabelledDocuments:
+    """The labelled documents and the index of their sequences, which knows unit i as text i."""
 
     units: list[Unit]
-    grams: Hashes
-    starts: NDArray[np.int64]
-    pair_units: NDArray[np.int32]
-    short: dict[int, list[int]]
-    sizes: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        # one bit per 24-bit prefix: nearly all n-grams of a corpus stop at this small table
-        self._prefixes = np.zeros(2**24, bool)
-        self._prefixes[self.grams >> np.uint64(40)] = True
-
-    def matches(self, hashes: Hashes) -> NDArray[np.int64]:
-        """The places in `grams` of those hashes that are there, each once."""
-        candidates = hashes[self._prefixes[hashes >> np.uint64(40)]]
-        if not len(candidates) or not len(self.grams):
-            return np.empty(0, np.int64)
-        candidates = np.unique(candidates)
-        places = np.minimum(np.searchsorted(self.grams, candidates), len(self.grams) - 1)
-        return places[self.grams[places] == candidates]
-
-    def units_of(self, gram: int) -> NDArray[np.int32]:
-        return self.pair_units[self.starts[gram] : self.starts[gram + 1]]
+    index: SequenceIndex
 
 
 def labelled_views(training: bool) -> Iterator[tuple[str, str, str, bool]]:
@@ -85,22 +64,7 @@ def labelled_views(training: bool) -> Iterator[tuple[str, str, str, bool]]:
                 yield entry.id, config, "*", False
 
 
-def text_of(example: Example) -> str:
-    """What a corpus must not hold of an example; for a question also its context and options."""
-    if isinstance(example, ChoiceExample):
-        return "\n".join([example.context, example.question, *example.options])
-    return example.text
-
-
-def documents(examples: list[Example]) -> dict[str, str]:
-    """Document id -> text; the sentences of one document are put together again."""
-    out: dict[str, list[str]] = defaultdict(list)
-    for example in examples:
-        out[example.doc_id or example.id].append(text_of(example))
-    return {key: "\n".join(texts) for key, texts in out.items()}
-
-
-def build_index(settings: Decontaminate, mirror: str | None, out: Path) -> None:
+def build_index(settings: DecontaminateSettings, mirror: str | None, out: Path) -> None:
     """Write the index of all labelled texts, and checked.json: what was compared, what could not be and why."""
     units: list[Unit] = []
     texts: list[str] = []
@@ -129,86 +93,66 @@ def build_index(settings: Decontaminate, mirror: str | None, out: Path) -> None:
         except (ItaMedError, OSError) as error:
             missing[name] = str(error).removeprefix(f"{name}: ").partition("; fill it")[0]
     out.mkdir(parents=True, exist_ok=True)
-    _save(_index(units, texts, settings.words), out)
+    save_labelled(index_texts(units, texts, settings.words), out)
     (out / "checked.json").write_bytes(orjson.dumps({"checked": checked, "not_checked": missing}))
 
 
-def _index(units: list[Unit], texts: list[str], n: int) -> Index:
-    words, hashes = tables()
-    short: dict[int, list[int]] = defaultdict(list)
-    grams: list[Hashes] = []
-    for number, text in enumerate(texts):
-        own = hashes.of(words.of(text))
-        grams.append(np.unique(ngram_hashes(own, n)))
-        if len(own) < n and len(own):
-            short[whole(own)].append(number)
-    sizes = np.array([len(g) for g in grams], np.int64)
-    flat = np.concatenate(grams) if grams else np.empty(0, np.uint64)
-    pair_units = np.repeat(np.arange(len(units), dtype=np.int32), sizes)
-    order = np.argsort(flat, kind="stable")
-    distinct, starts = np.unique(flat[order], return_index=True)
-    return Index(units, distinct, np.append(starts, len(flat)), pair_units[order], dict(short), sizes)
+def index_texts(units: list[Unit], texts: list[str], n: int) -> LabelledDocuments:
+    """The n-word sequences of the texts of the units."""
+    numbered = {str(number): text for number, text in enumerate(texts)}
+    return LabelledDocuments(units, SequenceIndex.of([hashed(numbered)], n))
 
 
-def whole(words: Hashes) -> int:
-    """Hash of a whole short text."""
-    return int(ngram_hashes(words, len(words))[0])
+def save_labelled(labelled: LabelledDocuments, folder: Path) -> None:
+    """Write what `load_labelled` reads: index.npz and units.json."""
+    index = labelled.index
+    np.savez(folder / "index.npz", hashes=index.hashes, starts=index.starts, owners=index.owners, sizes=index.sizes)
+    units = [[unit.name, unit.id, unit.evaluation] for unit in labelled.units]
+    (folder / "units.json").write_bytes(orjson.dumps(units))
 
 
-def _save(index: Index, out: Path) -> None:
-    np.savez(
-        out / "index.npz",
-        grams=index.grams,
-        starts=index.starts,
-        pair_units=index.pair_units,
-        sizes=index.sizes,
-    )
-    names = [[unit.name, unit.id, unit.evaluation] for unit in index.units]
-    short = [[str(key), numbers] for key, numbers in index.short.items()]
-    (out / "units.json").write_bytes(orjson.dumps({"units": names, "short": short}))
-
-
-def load_index(folder: Path) -> Index:
+def load_labelled(folder: Path) -> LabelledDocuments:
+    """The labelled documents as `build_index` wrote them."""
     arrays = np.load(folder / "index.npz")
-    names = orjson.loads((folder / "units.json").read_bytes())
-    units = [Unit(*row) for row in names["units"]]
-    short = {int(key): numbers for key, numbers in names["short"]}
-    return Index(units, arrays["grams"], arrays["starts"], arrays["pair_units"], short, arrays["sizes"])
+    units = [Unit(*row) for row in orjson.loads((folder / "units.json").read_bytes())]
+    return LabelledDocuments(units, SequenceIndex(**arrays))
 
 
-MATCH = np.dtype([("n", "<u4"), ("gram", "<i8")])
-"""Document n of a task holds an n-gram of the index; a negative gram -1 - u: it is the whole short text of unit u."""
+MATCH = np.dtype([("n", "<u4"), ("sequence", "<u4")])
+"""Document n of a task holds the sequence with that place in the index."""
 
 
-def match(index: Index, n: int, words: Hashes, size: int) -> list[tuple[int, int]]:
-    """`MATCH` rows of one document."""
-    if 0 < len(words) < size:
-        return [(n, -1 - unit) for unit in index.short.get(whole(words), [])]
-    return [(n, int(gram)) for gram in index.matches(ngram_hashes(words, size))]
+def match(labelled: LabelledDocuments, n: int, text: str, words: int) -> list[tuple[int, int]]:
+    """`MATCH` rows of document n of a task: which of the labelled sequences of so many words its text holds."""
+    return [(n, place) for place in labelled.index.held(sequences_of(word_hashes(text), words))]
 
 
 def decide(
-    folder: Path, matches: list[Path], kept: list[NDArray[np.bool_]], ids: list[Path], out: list[Path], s: Decontaminate
+    folder: Path,
+    matches: list[Path],
+    kept: list[NDArray[np.bool_]],
+    ids: list[Path],
+    out: list[Path],
+    settings: DecontaminateSettings,
 ) -> None:
     """Write for every task the contaminated documents (sorted numbers), and contamination.json for the report.
 
     matches, ids, out: one file per task; kept: which documents the de-duplication left.
     """
-    index = load_index(folder)
-    holders = np.zeros(len(index.grams), np.int64)
+    labelled = load_labelled(folder)
+    holders = np.zeros(len(labelled.index.hashes), np.int64)
     for path, keep in zip(matches, kept, strict=True):
-        grams = _kept_matches(path, keep)["gram"]
-        np.add.at(holders, grams[grams >= 0], 1)
-    limit = s.max_documents or np.iinfo(np.int64).max
-    views: dict[str, _View] = defaultdict(_View)
+        np.add.at(holders, _kept_matches(path, keep)["sequence"], 1)
+    limit = settings.max_documents or np.iinfo(np.int64).max
+    views: dict[str, _FoundInView] = defaultdict(_FoundInView)
     for path, keep, ids_path, out_path in zip(matches, kept, ids, out, strict=True):
         table = _kept_matches(path, keep)
         names = orjson.loads(ids_path.read_bytes()) if len(table) else []
         numbers, firsts = np.unique(table["n"], return_index=True)
         removed = [
             n
-            for n, grams in zip(numbers, np.split(table["gram"], firsts[1:]), strict=False)
-            if _document(index, grams, holders, limit, s.min_share, names[n], views)
+            for n, places in zip(numbers, np.split(table["sequence"], firsts[1:]), strict=False)
+            if _is_contaminated(labelled, places, holders, limit, settings.min_share, names[n], views)
         ]
         sorted_runs.save(out_path, np.array(removed, np.uint32))
     report = {name: view.as_dict() for name, view in sorted(views.items())}
@@ -220,7 +164,7 @@ def _kept_matches(path: Path, keep: NDArray[np.bool_]) -> NDArray[np.void]:
     return table[keep[table["n"]]]
 
 
-class _View:
+class _FoundInView:
     """What was found of one labelled view. removed: corpus documents; units: labelled document -> share found."""
 
     def __init__(self) -> None:
@@ -242,29 +186,40 @@ class _View:
         }
 
 
-def _document(
-    index: Index,
-    grams: NDArray[np.int64],
+def _is_contaminated(
+    labelled: LabelledDocuments,
+    places: NDArray[np.uint32],
     holders: NDArray[np.int64],
     limit: int,
     min_share: float,
     name: str,
-    views: dict[str, _View],
+    views: dict[str, _FoundInView],
 ) -> bool:
-    """Whether a corpus document with these matches is removed; what it shares is counted in the views."""
+    """Whether a corpus document is removed; what it shares is counted in the views.
+
+    Args:
+        labelled: What the corpus must not hold.
+        places: The sequences of the index that the document holds.
+        holders: How many documents of the corpus hold each sequence.
+        limit: A sequence that more documents hold is a set phrase.
+        min_share: The share of a labelled document that counts even if it is made of set phrases.
+        name: The document's id.
+        views: Name of a labelled view -> what was found of it.
+    """
+    index = labelled.index
     shared: Counter[int] = Counter()
     rare: set[int] = set()
-    for gram in grams:
-        units = index.units_of(gram) if gram >= 0 else [int(-1 - gram)]
-        shared.update(int(unit) for unit in units)
-        if gram < 0 or holders[gram] <= limit:
-            rare.update(int(unit) for unit in units)
+    for place in places:
+        units = index.owners_of(place).tolist()
+        shared.update(units)
+        if holders[place] <= limit:
+            rare.update(units)
     remove = False
     for unit, count in shared.items():
-        share = count / int(index.sizes[unit]) if index.sizes[unit] else 1.0
+        share = count / int(index.sizes[unit])
         if unit not in rare and share < min_share:
             continue
-        entry = index.units[unit]
+        entry = labelled.units[unit]
         view = views[entry.name]
         view.sharing.add(name)
         if share > view.units[entry.id]:

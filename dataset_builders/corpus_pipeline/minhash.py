@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ita_med.dataset_builders.corpus_pipeline.recipe import MinHash
-from ita_med.dataset_builders.corpus_pipeline.words import Hashes
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import MinHashSettings
+from ita_med.dataset_builders.same_text import Hashes
 
 MERSENNE = np.uint64((1 << 61) - 1)
 _SHIFT = np.uint64(61)
@@ -17,7 +17,7 @@ _ROWS = 128
 class Signer:
     """The permutations of a recipe and the buffers to apply them."""
 
-    def __init__(self, settings: MinHash) -> None:
+    def __init__(self, settings: MinHashSettings) -> None:
         self.bands, self.rows = settings.bands, settings.rows
         random = np.random.RandomState(settings.seed)
         size = (1, self.bands * self.rows)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ita_med.dataset_builders.corpus_pipeline import names
+from ita_med.dataset_builders.corpus_pipeline import person_names
 from ita_med.errors import ItaMedError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _ADDRESS_WORD = (
 _STREET = re.compile(rf"\b{_ADDRESS_WORD} (?:[a-z'.]+ )?[A-Z]")
 _NUMBER = re.compile(r"\d(?:[ .\-/]?\d){6,}|\d\d[a-zA-Z]\d{3}|[@]|(?<=aziente): *[A-Z]")
 _WORD = re.compile(r"[^\W_]+")
-_TRIGGER_WORDS = names.TRIGGER_WORDS | frozenset(
+_TRIGGER_WORDS = person_names.TRIGGER_WORDS | frozenset(
     """
     nato nata Nato Nata nascita passaporto Passaporto patente Patente identità
     """.split()  # noqa: SIM905
@@ -82,7 +82,7 @@ def analyzer(model: str = "") -> AnalyzerEngine:
             pass
 
         def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
-            return [RecognizerResult("PERSON", start, end, 0.8) for start, end in names.find(text)]
+            return [RecognizerResult("PERSON", start, end, 0.8) for start, end in person_names.find(text)]
 
     class Phone(ready.PhoneRecognizer):
         def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
@@ -156,7 +156,9 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
     yield from (match.span() for match in _NUMBER.finditer(text))
     yield from (match.span() for match in _STREET.finditer(text))
     for word in set(_WORD.findall(text)):
-        if word in _TRIGGER_WORDS or (word.isupper() and (len(word) == 16 or names.is_given(word) or len(word) == 9)):
+        if word in _TRIGGER_WORDS or (
+            word.isupper() and (len(word) == 16 or person_names.is_given(word) or len(word) == 9)
+        ):
             position = text.find(word)
             while position >= 0:
                 yield position, position + len(word)

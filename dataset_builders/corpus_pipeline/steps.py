@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from ita_med.dataset_builders.corpus_pipeline import (
     clean,
     decontaminate,
-    exact,
+    exact_duplicates,
     language,
-    near,
+    near_duplicates,
     personal_data,
     shards,
     sorted_runs,
 )
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import CorpusRecipe
 from ita_med.dataset_builders.corpus_pipeline.inputs import Piece, records
 from ita_med.dataset_builders.corpus_pipeline.minhash import Signer
-from ita_med.dataset_builders.corpus_pipeline.recipe import Recipe
+from ita_med.dataset_builders.corpus_pipeline.shingles import shingles, word_table
 from ita_med.dataset_builders.corpus_pipeline.tally import Tally
-from ita_med.dataset_builders.corpus_pipeline.words import Hashes, shingles, tables
+from ita_med.dataset_builders.same_text import Hashes
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -102,7 +103,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Normalise:
-    recipe: Recipe
+    recipe: CorpusRecipe
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> Iterator[Document]:
         for document in data:
@@ -114,7 +115,7 @@ class Normalise:
 class Filter:
     """Language and quality; what is removed is counted with its reason."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> Iterator[Document]:
@@ -142,7 +143,7 @@ class Filter:
 class Keep:
     """Writes the clean documents for the later stages, and the hashes that find equal ones."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> None:
@@ -151,11 +152,11 @@ class Keep:
             for n, document in enumerate(data):
                 raw = document.metadata.pop("raw")
                 if self.recipe.exact.on:
-                    hashes.append(exact.record(n, raw, document.text))
+                    hashes.append(exact_duplicates.record(n, raw, document.text))
                 ids.append(document.id)
                 writer.add(shards.row(document))
         self.work.ids(rank).write_bytes(orjson.dumps(ids))
-        exact.save(_parent(self.work.exact(rank)), hashes)
+        exact_duplicates.save(_parent(self.work.exact(rank)), hashes)
 
 
 def _parent(path: Path) -> Path:
@@ -172,20 +173,20 @@ class FindExact:
 
     def __call__(self, data: None, rank: int, world_size: int) -> None:
         runs = [self.work.exact(t) for t in range(self.tasks)]
-        exact.find(runs, [self.work.repeated(t) for t in range(self.tasks)])
+        exact_duplicates.find(runs, [self.work.repeated(t) for t in range(self.tasks)])
 
 
 @dataclass(frozen=True)
 class Match:
     """Band keys and n-grams shared with labelled data, of documents that repeat no other; in one pass."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
 
     def __call__(self, data: None, rank: int, world_size: int) -> None:
         settings, decontamination = self.recipe.minhash, self.recipe.decontaminate
-        (words, hashes), signer = tables(), Signer(settings)
-        index = decontaminate.load_index(self.work.index()) if decontamination.on else None
+        words, signer = word_table(), Signer(settings)
+        labelled = decontaminate.load_labelled(self.work.index()) if decontamination.on else None
         repeated = set(sorted_runs.load(self.work.repeated(rank))[:, 0].tolist())
         numbers: list[int] = []
         keys: list[Hashes] = []
@@ -193,13 +194,12 @@ class Match:
         for n, document in enumerate(shards.documents(self.work.clean(rank))):
             if n in repeated:
                 continue
-            own = words.of(document.text)
-            if settings.on and len(own) >= settings.words:
+            if settings.on and len(own := words.of(document.text)) >= settings.words:
                 numbers.append(n)
                 keys.append(signer.keys(shingles(own, settings.words)))
-            if index:
-                matches += decontaminate.match(index, n, hashes.of(own), decontamination.words)
-        near.save(self.work.bands(), rank, numbers, keys, settings.bands)
+            if labelled:
+                matches += decontaminate.match(labelled, n, document.text, decontamination.words)
+        near_duplicates.save(self.work.bands(), rank, numbers, keys, settings.bands)
         sorted_runs.save(self.work.matches(rank), np.array(matches, decontaminate.MATCH))
 
 
@@ -207,14 +207,14 @@ class Match:
 class Decide:
     """One task: near-duplicates, then contaminated documents among those that are left."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
     tasks: int
 
     def __call__(self, data: None, rank: int, world_size: int) -> None:
         every, work = range(self.tasks), self.work
         sizes = [_rows(work.clean(t)) for t in every]
-        near.find(work.bands(), sizes, self.recipe.minhash.bands, [work.near(t) for t in every])
+        near_duplicates.find(work.bands(), sizes, self.recipe.minhash.bands, [work.near(t) for t in every])
         if not self.recipe.decontaminate.on:
             for t in every:
                 sorted_runs.save(work.contaminated(t), np.empty(0, np.uint32))
@@ -250,7 +250,7 @@ class Remaining:
         removed = {int(n): "contaminated/evaluation_text" for n in sorted_runs.load(self.work.contaminated(rank))}
         removed |= {int(n): "near_duplicate/minhash" for n in sorted_runs.load(self.work.near(rank))}
         for n, level in np.asarray(sorted_runs.load(self.work.repeated(rank))).tolist():
-            removed[n] = f"exact_duplicate/{exact.REASONS[level]}"
+            removed[n] = f"exact_duplicate/{exact_duplicates.REASONS[level]}"
         tally = Tally()
         for n, document in enumerate(shards.documents(self.work.clean(rank))):
             if n in removed:
@@ -262,7 +262,7 @@ class Remaining:
 
 @dataclass(frozen=True)
 class ReplacePersonalData:
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> Iterator[Document]:
@@ -280,7 +280,7 @@ class ReplacePersonalData:
 class Write:
     """The shard of a task."""
 
-    recipe: Recipe
+    recipe: CorpusRecipe
     work: Work
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Span, SpanExample
 from ita_med.sources import Files
 from ita_med.text import decode
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(slots=True)
-class Mention:
+class BratMention:
     """A mention as its file gives it; `parts` are the pieces of a discontinuous one, else a single pair."""
 
     id: str
@@ -47,7 +47,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TsvRow:
     """One line of a TSV file, whose offsets are not checked yet; `where` names file and line."""
 
     where: str
@@ -80,9 +80,9 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def mentions(content: str, text: str, labels: tuple[str, ...], report: Report, where: str) -> list[Mention]:
+def mentions(content: str, text: str, labels: tuple[str, ...], report: BuildReport, where: str) -> list[BratMention]:
     """The T-lines of an `.ann` file, sorted by place; notes ("#…") are counted, any other line is an error."""
-    found: dict[str, Mention] = {}
+    found: dict[str, BratMention] = {}
     for number, line in enumerate(content.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line:
@@ -101,7 +101,7 @@ def mentions(content: str, text: str, labels: tuple[str, ...], report: Report, w
             raise DataError(f'{at}: label "{label}" of {name}, expected {" or ".join(labels)}')
         parts = [(int(a), int(b)) for a, b in (pair.split(" ") for pair in offsets.split(";"))]
         _check(parts, written, text, f"{at}, {name}")
-        found[name] = Mention(name, label, parts, written)
+        found[name] = BratMention(name, label, parts, written)
     return sorted(found.values(), key=lambda m: (m.place, m.parts, int(m.id[1:])))
 
 
@@ -123,7 +123,7 @@ def one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
-def rows(content: str, columns: tuple[list[str], ...], where: str) -> Iterator[Row]:
+def rows(content: str, columns: tuple[list[str], ...], where: str) -> Iterator[TsvRow]:
     """The lines of a TSV file with one of the expected headers; quoted cells may hold line ends.
 
     Offsets and mention stand in `start_span`, `end_span` and `text`, or (DisTEMIST) in `off0`, `off1` and `span`.
@@ -148,23 +148,23 @@ def rows(content: str, columns: tuple[list[str], ...], where: str) -> Iterator[R
         raise DataError(f"{where} is empty, expected the columns {expected}")
 
 
-def _row(values: dict[str, str], where: str) -> Row:
+def _row(values: dict[str, str], where: str) -> TsvRow:
     names = ("off0", "off1", "span") if "off0" in values else ("start_span", "end_span", "text")
     start, end, text = (values[name] for name in names)
     for name, value in zip(names, (start, end), strict=False):
         if not _NUMBER.fullmatch(value):
             raise DataError(f'{where}: {name} is "{value[:40]}", expected a number')
-    return Row(where, values["filename"].removesuffix(".txt"), values["label"], int(start), int(end), text, values)
+    return TsvRow(where, values["filename"].removesuffix(".txt"), values["label"], int(start), int(end), text, values)
 
 
-def check_row(row: Row, text: str, labels: tuple[str, ...]) -> None:
+def check_row(row: TsvRow, text: str, labels: tuple[str, ...]) -> None:
     """Raise DataError unless the row's label is known and its offsets read its mention."""
     if row.label not in labels:
         raise DataError(f'{row.where}: label "{row.label}", expected {" or ".join(labels)}')
     _check([(row.start, row.end)], row.text, text, f"{row.where}, {row.doc_id}")
 
 
-def example(doc_id: str, text: str, found: list[Mention], report: SplitReport) -> SpanExample:
+def example(doc_id: str, text: str, found: list[BratMention], report: SplitReport) -> SpanExample:
     """The document with its mentions, from first to last character each; `meta` has the parts of discontinuous ones.
 
     A mention that repeats another (same place, parts and label) is dropped: no system can find it twice.

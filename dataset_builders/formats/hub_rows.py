@@ -6,13 +6,13 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.sources import Files
 from ita_med.text import decode
 
-Row = tuple[str, dict[str, Any]]
+HubRow = tuple[str, dict[str, Any]]
 """("NAME: PATH, row N", the row)."""
 BATCH_ROWS = 500
 BUFFER_BYTES = 2**20
@@ -25,8 +25,8 @@ def rows(
     columns: set[str],
     *,
     required: bool = True,
-    others: Report | None = None,
-) -> Iterator[Row]:
+    others: BuildReport | None = None,
+) -> Iterator[HubRow]:
     """All rows of the files that match the pattern, in path order.
 
     pattern: below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*"). Of
@@ -57,7 +57,7 @@ def _found(files: Files, patterns: tuple[str, ...], required: bool) -> list[tupl
     return files.find(patterns[-1], required=required)
 
 
-def _rows(path: str, content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
+def _rows(path: str, content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[HubRow]:
     if path.endswith(".parquet"):
         yield from _parquet_batches(io.BytesIO(content), (columns,), where, exact)
     elif path.endswith(".jsonl") or (path.endswith(".json") and content.lstrip()[:1] == b"{" and _lines(content)):
@@ -74,8 +74,8 @@ def _lines(content: bytes) -> bool:
 
 
 def stream(
-    files: Files, pattern: str, *columns: set[str], required: bool = True, others: Report | None = None
-) -> Iterator[Row]:
+    files: Files, pattern: str, *columns: set[str], required: bool = True, others: BuildReport | None = None
+) -> Iterator[HubRow]:
     """The same for Parquet and JSON Lines of any size: a batch of rows at a time is in memory.
 
     columns: one set, or several of which all files must have one.
@@ -97,7 +97,7 @@ def stream(
             others.warn("column_not_read", len(further))
 
 
-def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[Row]:
+def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[HubRow]:
     for number, line in enumerate(content, 1):
         if line.strip():
             here = f"{where}, line {number}"
@@ -106,7 +106,7 @@ def _lines_one_by_one(content: BinaryIO, columns: tuple[set[str], ...], where: s
             yield here, row
 
 
-def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[Row]:
+def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: str, exact: bool) -> Iterator[HubRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -125,7 +125,7 @@ def _parquet_batches(content: BinaryIO, columns: tuple[set[str], ...], where: st
         raise DataError(f"{where} is no Parquet file ({error}); get it again") from error
 
 
-def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[Row]:
+def _json_list(content: bytes, columns: set[str], where: str, exact: bool) -> Iterator[HubRow]:
     try:
         records = json_lines.loads(decode(content, where))
     except (ValueError, RecursionError) as error:

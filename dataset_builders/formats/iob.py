@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ita_med.build_report import SplitReport
 from ita_med.errors import DataError
-from ita_med.report import SplitReport
 from ita_med.schema import Span
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ita_med.report import Report
+from ita_med.build_report import BuildReport
 from ita_med.schema import ChoiceExample, Example
 
 
@@ -19,7 +19,7 @@ def repeats(examples: Iterable[Example]) -> int:
     return sum(n - 1 for n in Counter(contents).values())
 
 
-def counted(examples: Iterable[ChoiceExample | None], report: Report) -> list[Example]:
+def counted(examples: Iterable[ChoiceExample | None], report: BuildReport) -> list[Example]:
     """The examples that are there; repeated ones are kept and counted."""
     kept: list[Example] = [example for example in examples if example is not None]
     report.warn("repeated_question", repeats(kept))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.dataset_builders.formats.seen_texts import Seen
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 
 CHUNK_DOCUMENTS = 10_000
@@ -23,7 +23,9 @@ USUAL_COLUMNS = (
 """What a repository of texts or of questions with answers may be called by; for those whose columns were not seen."""
 
 
-def chunks(config: str, documents: Iterable[TextExample], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def chunks(
+    config: str, documents: Iterable[TextExample], report: BuildReport
+) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, "train", documents) until there are no more.
 
     A document of nothing but white space is dropped (reason `empty_text`). One whose text an earlier one has is kept
@@ -36,7 +38,7 @@ def chunks(config: str, documents: Iterable[TextExample], report: Report) -> Ite
         yield config, "train", list[Example](group)
 
 
-def _with_text(documents: Iterable[TextExample], report: Report, config: str) -> Iterator[TextExample]:
+def _with_text(documents: Iterable[TextExample], report: BuildReport, config: str) -> Iterator[TextExample]:
     counts = report.split(config, "train")
     for document in documents:
         if not document.text.strip():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ita_med.build_report import count_words
 from ita_med.errors import DataError
-from ita_med.report import count_words
 from ita_med.schema import (
     LETTERS,
     SCHEMAS,

@@ -6,17 +6,17 @@ import re
 
 import pytest
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 
 TEXT = "Assume vitamine B1 e B12, poi àcido\nfolico. 😀 Stop aspirina."
 LABELS = ("FARMACO",)
 HEADER = "filename\tann_id\tlabel\tstart_span\tend_span\ttext\n"
 
 
-def ann(content: str, report: Report | None = None) -> list[brat.Mention]:
-    return brat.mentions(content, TEXT, LABELS, report or Report(), "x: a.ann")
+def ann(content: str, report: BuildReport | None = None) -> list[brat.BratMention]:
+    return brat.mentions(content, TEXT, LABELS, report or BuildReport(), "x: a.ann")
 
 
 def test_mentions_are_sorted_by_place() -> None:
@@ -45,7 +45,7 @@ def test_a_mention_over_a_line_end_is_written_with_a_space() -> None:
 
 
 def test_notes_and_carriage_returns() -> None:
-    report = Report()
+    report = BuildReport()
     found = ann("T1\tFARMACO 7 15\tvitamine\r\n#1\tAnnotatorNotes T1\tvedi\r\n\n# libero\n", report)
     assert len(found) == 1
     assert report.warnings == {"annotator_note": 2}

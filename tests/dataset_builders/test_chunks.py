@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.dataset_builders.formats.seen_texts import Seen
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, Span, SpanExample, TextExample
 
 
@@ -133,7 +133,7 @@ def test_documents_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.M
 
 @given(st.lists(st.sampled_from(["", " ", "a", "bb", "c" * 50, "d" * 200]), max_size=40), st.integers(1, 7))
 def test_chunks_lose_nothing_and_count_everything(texts: list[str], size: int) -> None:
-    report = Report()
+    report = BuildReport()
     given_ = [TextExample(f"d{n}", content, "prova", "CC0") for n, content in enumerate(texts)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_chunks, "CHUNK_DOCUMENTS", size)
@@ -152,7 +152,7 @@ def test_chunks_lose_nothing_and_count_everything(texts: list[str], size: int) -
 
 
 def test_licences_are_counted_one_by_one() -> None:
-    report = Report()
+    report = BuildReport()
     list(text_chunks.chunks("a", [text(1, licence="CC0"), text(2, licence="CC BY 4.0"), text(3)], report))
     assert report.warnings == {"licence: CC0": 2, "licence: CC BY 4.0": 1}
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.datasets.e3c import forms
-from ita_med.dataset_builders.datasets.e3c.xmi import Document, Mention
+from ita_med.dataset_builders.datasets.e3c.xmi import XmiDocument, XmiMention
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import UNKNOWN_VALUES, ChoiceExample, FormExample, RelationExample, SpanExample
 
 CUSTOM = "{http:///webanno/custom.ecore}"
@@ -91,7 +91,7 @@ def test_dyspnea_gold_of_github_wins_over_the_hubs(tmp_path: Path, monkeypatch: 
     text = notes.read_text("utf-8")
     assert '"certainly chronic"' in text
     notes.write_text(text.replace('"certainly chronic"', '"possibly chronic"', 1), "utf-8")
-    report = Report()
+    report = BuildReport()
     files = build.open_files("dyspnea_crf", str(tmp_path))
     changed = {
         split: group for _, split, group in build.examples("dyspnea_crf", ["dyspnea"], files=files, report=report)
@@ -347,9 +347,9 @@ def test_e3c_forms_deny_what_is_denied(mirror: str, layer1: dict[str, Upstream])
     ],
 )
 def test_e3c_age_band(age: str, band: str) -> None:
-    patient = Mention("1", "ACTOR", 0, 5, 0, {"role": "PATIENT", "age": age})
-    doctor = Mention("2", "ACTOR", 0, 5, 0, {"role": "H-PROFESSIONAL", "age": "40Y"})
-    assert forms.age_band(Document("IT1", "Donna", [(0, 5)], [doctor, patient], [])) == band
+    patient = XmiMention("1", "ACTOR", 0, 5, 0, {"role": "PATIENT", "age": age})
+    doctor = XmiMention("2", "ACTOR", 0, 5, 0, {"role": "H-PROFESSIONAL", "age": "40Y"})
+    assert forms.age_band(XmiDocument("IT1", "Donna", [(0, 5)], [doctor, patient], [])) == band
 
 
 def test_e3c_layer3_is_the_collection() -> None:

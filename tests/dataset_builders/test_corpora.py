@@ -18,12 +18,12 @@ import pytest
 from openpyxl import load_workbook
 
 from ita_med import catalogue, sources
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.datasets import cp_data
 from ita_med.dataset_builders.datasets.medical_wikipedia.categories import categories, is_medical
 from ita_med.dataset_builders.datasets.medical_wikipedia.wikitext import plain_text
 from ita_med.errors import DataError, SourceError
-from ita_med.report import Report
 from ita_med.schema import TextExample
 
 from .damage import Damage, expect_one_line, swap
@@ -53,8 +53,8 @@ def copied(name: str, root: Path, damage: Damage | None = None) -> Path:
     return root / "mirror"
 
 
-def read(name: str, mirror: str | Path = "embedded") -> tuple[dict[str, TextExample], Report]:
-    report = Report()
+def read(name: str, mirror: str | Path = "embedded") -> tuple[dict[str, TextExample], BuildReport]:
+    report = BuildReport()
     files = build.open_files(name, str(mirror))
     groups = [group for _, _, group in build.examples(name, files=files, report=report)]
     documents = [document for group in groups for document in group if isinstance(document, TextExample)]

@@ -26,21 +26,31 @@ from hypothesis import strategies as st
 
 from ita_med.dataset_builders import build as builders
 from ita_med.dataset_builders.corpus_pipeline import (
+    build_corpus,
     clean,
     decontaminate,
-    exact,
+    exact_duplicates,
     inputs,
     language,
     minhash,
-    names,
-    near,
+    near_duplicates,
+    person_names,
     personal_data,
-    run,
+    shingles,
     sorted_runs,
     steps,
-    words,
 )
-from ita_med.dataset_builders.corpus_pipeline import recipe as r
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import (
+    CorpusRecipe,
+    DecontaminateSettings,
+    ExactSettings,
+    LanguageSettings,
+    MinHashSettings,
+    NormaliseSettings,
+    PersonalDataSettings,
+    QualitySettings,
+    read_recipe,
+)
 from ita_med.errors import DataError, ItaMedError
 
 Command = Callable[..., Any]
@@ -55,13 +65,13 @@ NOTES = [
     "Codice verde. Trauma caviglia dx. Rx neg. Bendaggio elastocompressivo, ghiaccio, riposo, FANS al bisogno",
 ]
 OFF = {
-    "normalise": r.Normalise(on=False),
-    "language": r.Language(on=False),
-    "quality": r.Quality(on=False),
-    "decontaminate": r.Decontaminate(on=False),
-    "personal_data": r.PersonalData(on=False),
+    "normalise": NormaliseSettings(on=False),
+    "language": LanguageSettings(on=False),
+    "quality": QualitySettings(on=False),
+    "decontaminate": DecontaminateSettings(on=False),
+    "personal_data": PersonalDataSettings(on=False),
 }
-ONLY_DUPLICATES = r.Recipe(**OFF)  # type: ignore[arg-type]
+ONLY_DUPLICATES = CorpusRecipe(**OFF)  # type: ignore[arg-type]
 
 # ----- Normalisation, language, quality ---------------------------------------------------------------------
 
@@ -99,7 +109,7 @@ def test_a_normalised_text_has_no_control_characters_and_is_composed(text: str) 
 @pytest.mark.parametrize("note", NOTES)
 def test_a_terse_note_is_italian_and_good(note: str) -> None:
     assert language.foreign(note) is None
-    assert clean.judge(note, r.Quality()) is None
+    assert clean.judge(note, QualitySettings()) is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +139,7 @@ def test_language(text: str, found: str | None) -> None:
     ],
 )
 def test_a_text_without_worth_has_its_reason(text: str, reason: str) -> None:
-    assert clean.judge(text, r.Quality()) == reason
+    assert clean.judge(text, QualitySettings()) == reason
 
 
 # ----- Words, n-grams, signatures ---------------------------------------------------------------------------
@@ -145,7 +155,7 @@ def test_words_are_those_of_datatrove(tmp_path: Path) -> None:
     step = datatrove_signature(tmp_path)
     for text in [*NOTES, "Aspirina® 100mg l’uso d'ossigeno, n.3 al 37,5°C – m² 20 µg"]:
         expected = step.word_tokenizer.word_tokenize(simplified(text))
-        assert [w.decode() for w in words.Words().of(text)] == expected
+        assert [w.decode() for w in shingles.Words().of(text)] == expected
 
 
 def simplified(text: str) -> str:
@@ -156,7 +166,7 @@ def simplified(text: str) -> str:
 
 @given(st.lists(st.sampled_from(["paziente", "è", "µg", "0", "dx"]), max_size=30), st.integers(1, 6))
 def test_shingles_hash_joined_words(tokens: list[str], n: int) -> None:
-    found = words.shingles([t.encode() for t in tokens], n)
+    found = shingles.shingles([t.encode() for t in tokens], n)
     expected = [xxhash.xxh64_intdigest(" ".join(tokens[i : i + n])) for i in range(len(tokens) - n + 1)]
     assert found.tolist() == expected
 
@@ -167,7 +177,7 @@ def test_signatures_are_those_of_datatrove(values: list[int]) -> None:
     step = datatrove_signature(Path("unused"))
     shingles = np.array(values, np.uint64)
     expected = [number for band in step.get_signature(shingles.reshape(-1, 1)) for number in band]
-    assert minhash.Signer(r.MinHash()).signature(shingles).tolist() == expected
+    assert minhash.Signer(MinHashSettings()).signature(shingles).tolist() == expected
 
 
 def test_a_hash_at_the_modulus_becomes_zero_as_in_datatrove() -> None:
@@ -176,17 +186,8 @@ def test_a_hash_at_the_modulus_becomes_zero_as_in_datatrove() -> None:
     column = next(i for i, factor in enumerate(factors) if factor % 2)  # an odd factor has an inverse
     value = (int(minhash.MERSENNE) - int(terms[column])) * pow(int(factors[column]), -1, 2**64) % 2**64
     shingles = np.array([value], np.uint64)
-    assert minhash.Signer(r.MinHash()).signature(shingles)[column] == 0
+    assert minhash.Signer(MinHashSettings()).signature(shingles)[column] == 0
     assert np.concatenate(step.get_signature(shingles.reshape(-1, 1)))[column] == 0
-
-
-@given(st.lists(st.sampled_from("abcd"), max_size=25), st.integers(1, 4))
-def test_equal_ngrams_have_equal_hashes_and_no_others(tokens: list[str], n: int) -> None:
-    hashes = words.ngram_hashes(words.WordHashes().of([t.encode() for t in tokens]), n).tolist()
-    grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
-    assert len(hashes) == len(grams)
-    for i, gram in enumerate(grams):
-        assert [g == gram for g in grams] == [h == hashes[i] for h in hashes]
 
 
 # ----- Duplicates -------------------------------------------------------------------------------------------
@@ -211,10 +212,14 @@ def test_the_first_of_equal_documents_stays(
     size = -(-len(texts) // tasks)
     parts = [texts[t * size : (t + 1) * size] for t in range(tasks)]
     for t, part in enumerate(parts):
-        exact.save(folder / f"{t}.npy", [exact.record(n, text, text) for n, text in enumerate(part)])
+        exact_duplicates.save(
+            folder / f"{t}.npy", [exact_duplicates.record(n, text, text) for n, text in enumerate(part)]
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorted_runs, "RANGE", 3)
-        exact.find([folder / f"{t}.npy" for t in range(tasks)], [folder / f"{t}-out.npy" for t in range(tasks)])
+        exact_duplicates.find(
+            [folder / f"{t}.npy" for t in range(tasks)], [folder / f"{t}-out.npy" for t in range(tasks)]
+        )
     found = []
     for t, part in enumerate(parts):
         removed = dict(np.load(folder / f"{t}-out.npy").tolist())
@@ -232,10 +237,10 @@ def test_near_duplicates_are_the_connected_documents(
     step = 2**64 // 6
     for t, part in enumerate(parts):
         keys = [np.array([k * step for k in pair], np.uint64) for pair in part]
-        near.save(folder, t, list(range(len(part))), keys, 2)
+        near_duplicates.save(folder, t, list(range(len(part))), keys, 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorted_runs, "RANGE", 4)
-        near.find(folder, [len(p) for p in parts], 2, [folder / f"{t}-out.npy" for t in range(len(parts))])
+        near_duplicates.find(folder, [len(p) for p in parts], 2, [folder / f"{t}-out.npy" for t in range(len(parts))])
     found = [n for t, part in enumerate(parts) for n in _global(parts, t, np.load(folder / f"{t}-out.npy"))]
     flat = [pair for part in parts for pair in part]
     group = list(range(len(flat)))
@@ -283,7 +288,7 @@ def test_the_kept_set_is_that_of_datatrove(tmp_path: Path) -> None:
 
     texts = list(dict.fromkeys(synthetic(120)))
     source = write_jsonl(tmp_path / "in.jsonl", [{"id": str(i), "text": t} for i, t in enumerate(texts)])
-    run.build([str(source)], tmp_path / "out", ONLY_DUPLICATES, tasks=3)
+    build_corpus.build([str(source)], tmp_path / "out", ONLY_DUPLICATES, tasks=3)
     kept = [int(row["id"]) for row in rows_of(tmp_path / "out")]
 
     step = datatrove_signature(tmp_path / "signatures")
@@ -385,8 +390,8 @@ def test_replacing_changes_nothing_but_the_finds(text: str, cuts: list[int]) -> 
 
 
 def test_given_names_are_written_as_names() -> None:
-    assert all(name.isalpha() and name.istitle() for name in names.GIVEN_NAMES)
-    assert not names.GIVEN_NAMES & {"Rosa", "Salvatore", "Pia", "Vera", "Marina"}
+    assert all(name.isalpha() and name.istitle() for name in person_names.GIVEN_NAMES)
+    assert not person_names.GIVEN_NAMES & {"Rosa", "Salvatore", "Pia", "Vera", "Marina"}
 
 
 # ----- Whole builds -----------------------------------------------------------------------------------------
@@ -434,14 +439,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, evaluation_text: str) -> Pa
 @pytest.fixture(scope="module")
 def built(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "corpus"
-    run.build([str(corpus)], out, r.Recipe(), mirror="embedded", tasks=3)
+    build_corpus.build([str(corpus)], out, CorpusRecipe(), mirror="embedded", tasks=3)
     return out
 
 
 def test_a_build_keeps_what_is_good_and_counts_the_rest(built: Path, evaluation_text: str) -> None:
     ids = [row["id"] for row in rows_of(built)]
     assert ids == ["d00", "d01", "d02", "d03", "d04", "d05", "d06", "d12", "d15"]
-    report = run.read_report(built)
+    report = build_corpus.read_report(built)
     removed = {
         f"{step}/{reason}": counts["documents"]
         for step, entry in report["total"]["steps"].items()
@@ -466,7 +471,7 @@ def test_a_build_keeps_what_is_good_and_counts_the_rest(built: Path, evaluation_
 
 
 def test_every_step_begins_where_the_one_before_it_ended(built: Path) -> None:
-    report = run.read_report(built)
+    report = build_corpus.read_report(built)
     tables = [report["total"], *(e for source in report["sources"].values() for e in source.values())]
     for table in tables:
         chain = list(table["steps"].values())
@@ -480,7 +485,7 @@ def test_every_step_begins_where_the_one_before_it_ended(built: Path) -> None:
 
 
 def test_the_report_names_leaks_but_never_their_text(built: Path, evaluation_text: str) -> None:
-    found = run.read_report(built)["decontamination"]
+    found = build_corpus.read_report(built)["decontamination"]
     leak = found["found"]["e3c/crf/test"]
     assert leak["corpus_documents_removed"] == 1
     assert leak["examples"][0]["corpus_id"] == "d14"
@@ -504,10 +509,10 @@ def test_workers_change_nothing_and_tasks_only_the_shards(
 ) -> None:
     views = [("e3c", "crf", "test", True)]  # to open all labelled data three times would take long
     monkeypatch.setattr(decontaminate, "labelled_views", lambda training: iter(views))
-    recipe = r.Recipe(personal_data=r.PersonalData(on=False))
+    recipe = CorpusRecipe(personal_data=PersonalDataSettings(on=False))
     builds = {"straight": (3, 1), "two": (3, 2), "one": (1, 1)}
     for name, (tasks, workers) in builds.items():
-        run.build([str(corpus)], tmp_path / name, recipe, mirror="embedded", tasks=tasks, workers=workers)
+        build_corpus.build([str(corpus)], tmp_path / name, recipe, mirror="embedded", tasks=tasks, workers=workers)
     assert files_of(tmp_path / "two") == files_of(tmp_path / "straight")
     assert rows_of(tmp_path / "one") == rows_of(tmp_path / "straight")
     assert len(rows_of(tmp_path / "one")) == len(rows_of(built))
@@ -530,34 +535,35 @@ def test_the_command_builds_and_reports(corpus: Path, tmp_path: Path, command: C
 
 
 def test_an_unfinished_run_with_other_settings_is_not_overwritten(corpus: Path, tmp_path: Path) -> None:
-    work = run.work_folder(tmp_path / "out")
+    work = build_corpus.work_folder(tmp_path / "out")
     work.mkdir()
     (work / "plan.json").write_bytes(orjson.dumps({"fingerprint": "another"}))
     with pytest.raises(ItaMedError, match="--restart"):
-        run.build([str(corpus)], tmp_path / "out", ONLY_DUPLICATES)
-    run.build([str(corpus)], tmp_path / "out", ONLY_DUPLICATES, restart=True)
+        build_corpus.build([str(corpus)], tmp_path / "out", ONLY_DUPLICATES)
+    build_corpus.build([str(corpus)], tmp_path / "out", ONLY_DUPLICATES, restart=True)
     assert not work.exists()
 
 
 @pytest.mark.parametrize(
-    ("steps_off", "kept"), [({}, 1), ({"minhash": r.MinHash(on=False)}, 1), ({"exact": r.Exact(on=False)}, 1)]
+    ("steps_off", "kept"),
+    [({}, 1), ({"minhash": MinHashSettings(on=False)}, 1), ({"exact": ExactSettings(on=False)}, 1)],
 )
 def test_steps_can_be_left_out(tmp_path: Path, steps_off: dict[str, Any], kept: int) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [{"text": "Il paziente torna oggi a casa propria."}] * 3)
-    run.build([str(source)], tmp_path / "out", r.Recipe(**(OFF | steps_off)), tasks=2)
+    build_corpus.build([str(source)], tmp_path / "out", CorpusRecipe(**(OFF | steps_off)), tasks=2)
     assert len(rows_of(tmp_path / "out")) == kept
 
 
 def test_a_corpus_of_which_nothing_is_left_is_no_error(tmp_path: Path) -> None:
-    recipe = r.Recipe(**(OFF | {"quality": r.Quality()}))  # type: ignore[arg-type]
-    run.build([str(write_jsonl(tmp_path / "in.jsonl", [{"text": "RX"}]))], tmp_path / "out", recipe, tasks=2)
+    recipe = CorpusRecipe(**(OFF | {"quality": QualitySettings()}))  # type: ignore[arg-type]
+    build_corpus.build([str(write_jsonl(tmp_path / "in.jsonl", [{"text": "RX"}]))], tmp_path / "out", recipe, tasks=2)
     assert rows_of(tmp_path / "out") == []
 
 
 def test_a_folder_that_is_no_corpus_is_never_replaced(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("keep me")
     with pytest.raises(ItaMedError, match="no corpus"):
-        run.build([str(corpus)], tmp_path, ONLY_DUPLICATES)
+        build_corpus.build([str(corpus)], tmp_path, ONLY_DUPLICATES)
     assert (tmp_path / "thesis.txt").read_text() == "keep me"
 
 
@@ -595,7 +601,7 @@ def test_a_bad_recipe_is_one_line(tmp_path: Path, text: str, message: str) -> No
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(ItaMedError, match=r"recipe\.yaml") as caught:
-        r.read_recipe(path)
+        read_recipe(path)
     assert message in str(caught.value)
 
 
@@ -624,16 +630,13 @@ def test_cutting_a_file_into_pieces_loses_and_repeats_nothing(
 # ----- Decontamination --------------------------------------------------------------------------------------
 
 
-def decide(tmp_path: Path, labelled: list[str], texts: list[str], rule: r.Decontaminate) -> tuple[list[int], Any]:
+def decide(tmp_path: Path, labelled: list[str], texts: list[str], rule: DecontaminateSettings) -> tuple[list[int], Any]:
     """Removed documents and what the report says of the labelled texts u0, u1, …"""
     units = [decontaminate.Unit("d/c/test", f"u{i}", True) for i in range(len(labelled))]
     tmp_path.mkdir(exist_ok=True)
-    decontaminate._save(decontaminate._index(units, labelled, rule.words), tmp_path)
-    index = decontaminate.load_index(tmp_path)
-    table, hashes = words.tables()
-    matches = [
-        m for n, t in enumerate(texts) for m in decontaminate.match(index, n, hashes.of(table.of(t)), rule.words)
-    ]
+    decontaminate.save_labelled(decontaminate.index_texts(units, labelled, rule.words), tmp_path)
+    known = decontaminate.load_labelled(tmp_path)
+    matches = [row for n, text in enumerate(texts) for row in decontaminate.match(known, n, text, rule.words)]
     sorted_runs.save(tmp_path / "matches.npy", np.array(matches, decontaminate.MATCH))
     (tmp_path / "ids.json").write_bytes(orjson.dumps([f"d{n}" for n in range(len(texts))]))
     kept = [np.ones(len(texts), bool)]
@@ -654,7 +657,7 @@ def test_thirteen_shared_words_remove_a_document_and_twelve_do_not(tmp_path: Pat
         GOLD.upper(),
         "altro testo",
     ]
-    removed, report = decide(tmp_path, [GOLD], texts, r.Decontaminate())
+    removed, report = decide(tmp_path, [GOLD], texts, DecontaminateSettings())
     assert removed == [0, 2]
     assert report["d/c/test"]["examples"] == [{"id": "u0", "share": 1.0, "corpus_id": "d2"}]
 
@@ -662,10 +665,10 @@ def test_thirteen_shared_words_remove_a_document_and_twelve_do_not(tmp_path: Pat
 def test_a_phrase_of_many_documents_is_boilerplate_unless_it_is_half_of_the_evaluation_text(tmp_path: Path) -> None:
     tokens = GOLD.split()
     part, half = " ".join(tokens[:14]), " ".join(tokens[:20])
-    assert decide(tmp_path / "a", [GOLD], [f"{part} {i}x" for i in range(11)], r.Decontaminate())[0] == []
-    assert len(decide(tmp_path / "b", [GOLD], [f"{part} {i}x" for i in range(10)], r.Decontaminate())[0]) == 10
-    assert len(decide(tmp_path / "c", [GOLD], [f"{half} {i}x" for i in range(11)], r.Decontaminate())[0]) == 11
-    every = r.Decontaminate(max_documents=0)
+    assert decide(tmp_path / "a", [GOLD], [f"{part} {i}x" for i in range(11)], DecontaminateSettings())[0] == []
+    assert len(decide(tmp_path / "b", [GOLD], [f"{part} {i}x" for i in range(10)], DecontaminateSettings())[0]) == 10
+    assert len(decide(tmp_path / "c", [GOLD], [f"{half} {i}x" for i in range(11)], DecontaminateSettings())[0]) == 11
+    every = DecontaminateSettings(max_documents=0)
     assert len(decide(tmp_path / "d", [GOLD], [f"{part} {i}x" for i in range(11)], every)[0]) == 11
 
 
@@ -675,7 +678,18 @@ def test_a_short_evaluation_text_must_be_the_whole_document(tmp_path: Path) -> N
         "qual è la DIAGNOSI più probabile",
         "Nota: qual è la diagnosi più probabile",
     ]
-    assert decide(tmp_path, ["Qual è la diagnosi più probabile"], texts, r.Decontaminate())[0] == [0, 1]
+    assert decide(tmp_path, ["Qual è la diagnosi più probabile"], texts, DecontaminateSettings())[0] == [0, 1]
+
+
+def test_texts_are_the_same_by_the_one_rule(tmp_path: Path) -> None:
+    """Accents, capitals and spacing hide no copy; a table with other doses is no copy."""
+    gold = "È noto: 5 mg, 10 mg, 20 mg, 40 mg, 80 mg, 160 mg, perché l'età è di 80 anni e più"
+    texts = [
+        "E' noto 5mg 10mg 20mg 40mg 80mg 160mg PERCHE' L'ETA' E' DI 80 ANNI E PIU'",
+        "1 mg, 2 mg, 3 mg, 4 mg, 6 mg, 7 mg, 8 mg",
+        gold.replace("0", "1"),
+    ]
+    assert decide(tmp_path, [gold], texts, DecontaminateSettings())[0] == [0]
 
 
 def test_every_evaluated_split_of_the_catalogue_is_wanted() -> None:
@@ -701,9 +715,9 @@ def test_slurm_gets_the_same_steps_in_a_chain(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(slurm, "launch_slurm_job", submit)
     work = steps.Work(tmp_path / "work")
-    recipe = r.Recipe(slurm={"partition": "cpu", "time": "01:00:00"})
-    stages = run.stages(recipe, work, 4, tmp_path / "out")
-    (last,) = run.slurm_chain(stages, work, recipe, workers=2)
+    recipe = CorpusRecipe(slurm={"partition": "cpu", "time": "01:00:00"})
+    stages = build_corpus.stages(recipe, work, 4, tmp_path / "out")
+    (last,) = build_corpus.slurm_chain(stages, work, recipe, workers=2)
     chain = [last]
     while chain[0].depends:
         chain.insert(0, chain[0].depends)
@@ -721,10 +735,10 @@ def test_slurm_gets_the_same_steps_in_a_chain(tmp_path: Path, monkeypatch: pytes
 def test_slurm_needs_a_partition_and_ray_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = steps.Work(tmp_path)
     with pytest.raises(ItaMedError, match="partition"):
-        run.slurm_chain(run.stages(r.Recipe(), work, 1, tmp_path), work, r.Recipe(), 1)
+        build_corpus.slurm_chain(build_corpus.stages(CorpusRecipe(), work, 1, tmp_path), work, CorpusRecipe(), 1)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ItaMedError, match="pip install ray"):
-        list(run._ray(run.stages(r.Recipe(), work, 1, tmp_path), work, r.Recipe(), 1))
+        list(build_corpus._ray(build_corpus.stages(CorpusRecipe(), work, 1, tmp_path), work, CorpusRecipe(), 1))
 
 
 @pytest.mark.slow
@@ -741,7 +755,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ), start_new_session=True
         )
-        path = run.work_folder(out) / mark
+        path = build_corpus.work_folder(out) / mark
         deadline = time.monotonic() + 120
         while not path.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
@@ -749,13 +763,13 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None
         process.wait()
         assert path.exists()
         assert not out.exists()
-        marks.append({str(p) for p in run.work_folder(out).rglob("completions/*")})
+        marks.append({str(p) for p in build_corpus.work_folder(out).rglob("completions/*")})
     assert marks[0] < marks[1]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
-    run.build([str(source)], tmp_path / "straight", r.read_recipe(recipe), tasks=6)
+    build_corpus.build([str(source)], tmp_path / "straight", read_recipe(recipe), tasks=6)
     assert files_of(out) == files_of(tmp_path / "straight")
-    assert not run.work_folder(out).exists()
+    assert not build_corpus.work_folder(out).exists()
 
 
 def test_memory_is_bounded_by_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -779,8 +793,8 @@ LEAKED_LAYER2 = {
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_layer3_of_e3c(real_mirror: str, tmp_path: Path) -> None:
-    recipe = r.Recipe(personal_data=r.PersonalData(on=False))
-    report = run.build(["e3c:layer3"], tmp_path / "out", recipe, mirror=real_mirror, workers=2)
+    recipe = CorpusRecipe(personal_data=PersonalDataSettings(on=False))
+    report = build_corpus.build(["e3c:layer3"], tmp_path / "out", recipe, mirror=real_mirror, workers=2)
     assert report is not None
     assert report["duplicates"]["byte_exact"] == 290
     assert report["duplicates"]["stripped"] == 297

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample
 
 Row = dict[str, Any]
@@ -38,8 +38,8 @@ def sample(name: str) -> Path:
     return build.folder(name) / "sample"
 
 
-def built(name: str, mirror: str = "embedded") -> tuple[dict[str, list[ChoiceExample]], Report]:
-    report = Report()
+def built(name: str, mirror: str = "embedded") -> tuple[dict[str, list[ChoiceExample]], BuildReport]:
+    report = BuildReport()
     found = build.examples(name, files=build.open_files(name, mirror), report=report)
     groups: dict[str, list[Any]] = {split: group for _, split, group in found}
     return groups, report

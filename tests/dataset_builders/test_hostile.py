@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ita_med import archives, catalogue, checksums, sources
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
-from ita_med.report import Report
 
 Command = Callable[..., Any]
 Change = Callable[[bytes], bytes]
@@ -61,7 +61,7 @@ CORE = {
 def read_files(name: str) -> tuple[str, ...]:
     """The sample's files that the builder reads."""
     files = build.open_files(name, sources.EMBEDDED)
-    for _ in build.validated(name, None, files, Report()):
+    for _ in build.validated(name, None, files, BuildReport()):
         pass
     return tuple(sorted(files.seen))
 
@@ -368,7 +368,7 @@ def takes_parquet(name: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         try:
             as_parquet("", lambda table: table)(folder)
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), Report()):
+            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
                 pass
         except (ItaMedError, pa.ArrowException):
             return False
@@ -504,7 +504,7 @@ def reads_archives(name: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         zipped(lambda *_: None)("", folder)
         try:
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), Report()):
+            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
                 pass
         except ItaMedError:
             return False
@@ -521,7 +521,7 @@ def needed(name: str, path: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         (folder / path).unlink()
         try:
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), Report()):
+            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
                 pass
         except ItaMedError:
             return True

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.datasets import imb_mcqa
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample
 
 PATH = "IMB/IMB-MCQA.json"
@@ -33,8 +33,8 @@ def rows() -> list[tuple[str, dict[str, Any]]]:
     return [(category, {names.get(key, key): value for key, value in record.items()}) for category, record in flat]
 
 
-def read(mirror: str | Path = "embedded") -> tuple[Splits, Report]:
-    report = Report()
+def read(mirror: str | Path = "embedded") -> tuple[Splits, BuildReport]:
+    report = BuildReport()
     files = build.open_files("imb_mcqa", str(mirror))
     found: Any = {split: group for _, split, group in build.examples("imb_mcqa", files=files, report=report)}
     return found, report

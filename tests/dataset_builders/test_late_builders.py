@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders import build
 from ita_med.dataset_builders.datasets import e3c_projected, ecream, itamed, psynit
 from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTIONS
 from ita_med.dataset_builders.datasets.ecream import items as ecream_items
 from ita_med.errors import DataError, SourceError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import ChoiceExample, Example, FormExample, RelationExample, SpanExample, TextExample
 
 from .damage import Damage, expect_one_line, swap
@@ -51,9 +51,9 @@ def sample(name: str) -> Path:
     return build.folder(name) / "sample"
 
 
-def read(name: str, mirror: Path | None = None, configs: list[str] | None = None) -> tuple[Views, Report]:
+def read(name: str, mirror: Path | None = None, configs: list[str] | None = None) -> tuple[Views, BuildReport]:
     """(config, split) -> examples, and the report."""
-    report = Report()
+    report = BuildReport()
     files = build.open_files(name, str(mirror) if mirror else "embedded")
     return {(c, s): group for c, s, group in build.examples(name, configs, files=files, report=report)}, report
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample
 
 FOLDER = "MedExpQA/data/it"
@@ -27,8 +27,8 @@ def upstream(split: str, root: Path = SAMPLE) -> list[Record]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def read() -> tuple[dict[str, list[ChoiceExample]], Report]:
-    report = Report()
+def read() -> tuple[dict[str, list[ChoiceExample]], BuildReport]:
+    report = BuildReport()
     files = build.open_files("medexpqa", "embedded")
     found: Any = {split: group for _, split, group in build.examples("medexpqa", files=files, report=report)}
     return found, report

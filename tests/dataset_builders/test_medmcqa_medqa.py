@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample
 
 ITA = "medmcqa-ita/data/{}-00000-of-00001.jsonl"
@@ -32,8 +32,8 @@ def rows(name: str, path: str) -> list[Row]:
     return [json.loads(line) for line in (build.folder(name) / "sample" / path).read_text("utf-8").splitlines()]
 
 
-def read(name: str, mirror: str | Path = "embedded") -> tuple[dict[str, list[ChoiceExample]], Report]:
-    report = Report()
+def read(name: str, mirror: str | Path = "embedded") -> tuple[dict[str, list[ChoiceExample]], BuildReport]:
+    report = BuildReport()
     files = build.open_files(name, str(mirror))
     found: Any = {split: group for _, split, group in build.examples(name, files=files, report=report)}
     return found, report

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
+from ita_med.build_report import SplitReport
 from ita_med.dataset_builders import build
 from ita_med.errors import SourceError
-from ita_med.report import SplitReport
 
 pytestmark = pytest.mark.real_data
 

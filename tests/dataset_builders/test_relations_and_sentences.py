@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, FormExample, RelationExample, SpanExample, TextExample
 
 Damage = Callable[[Path], object]
@@ -38,9 +38,9 @@ def sample(name: str) -> Path:
     return build.folder(name) / "sample"
 
 
-def read(name: str, mirror: Path | None = None) -> tuple[dict[str, list[Example]], Report]:
+def read(name: str, mirror: Path | None = None) -> tuple[dict[str, list[Example]], BuildReport]:
     """Split -> examples of the only config, and the report."""
-    report = Report()
+    report = BuildReport()
     files = build.open_files(name, str(mirror) if mirror else "embedded")
     splits = {split: group for _, split, group in build.examples(name, files=files, report=report)}
     return splits, report

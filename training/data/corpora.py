@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ita_med.dataset_builders.corpus_pipeline import inputs
-from ita_med.dataset_builders.corpus_pipeline.run import read_report
+from ita_med.dataset_builders.corpus_pipeline.build_corpus import read_report
 from ita_med.errors import DataError, ItaMedError
 from ita_med.training.data import replay
 from ita_med.training.data.replay import ReplayDraw

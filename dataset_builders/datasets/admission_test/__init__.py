@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -25,7 +25,7 @@ LETTERS = list("ABCDE")
 COLUMNS = {"Question", *LETTERS, "Correct"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("admission_test", split, questions in file order)."""
     for split, upstream in SPLITS.items():
         found = list(hub_rows.rows(files, f"admission_test/data/{upstream}*", COLUMNS, required=False))
@@ -35,7 +35,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         yield "admission_test", split, examples
 
 
-def _example(row: dict[str, Any], where: str, name: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, name: str, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, ("Question", *LETTERS), where)
     if empty := [key for key in ("Question", *LETTERS) if not row[key].strip()]:
         raise DataError(f'{where}: "{empty[0]}" is empty')

@@ -16,9 +16,9 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.archives import BROKEN, MAX_FILE_BYTES
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError, MissingPackage
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, GitHub
 
@@ -38,7 +38,7 @@ NOTHING = {"", "not found"}
 AIC_DIGITS = 9
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("aifa_rcp", "train", one document per row that has text)."""
     yield from text_chunks.chunks("aifa_rcp", _medicines(files), report)
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -22,7 +22,7 @@ SOURCES = (Hub(REPO, revision="e28c7de815ddb47cfe6a091d2d99bd81f14b0316", allow_
 CONFIGS = {"biobert_italian": "text"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("biobert_italian", "train", abstracts in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("biobert_italian", _abstracts(files), report)
 

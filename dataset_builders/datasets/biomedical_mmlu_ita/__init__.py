@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -27,7 +27,7 @@ TEXTS = ("instruction", *OPTIONS, "id", "subject")
 COLUMNS = {*TEXTS, "answer"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("biomedical_mmlu_ita", split, questions in file order)."""
     for split, upstream in SPLITS.items():
         rows = hub_rows.rows(files, f"biomedical-mmlu-ita/data/{upstream}*", COLUMNS)
@@ -35,7 +35,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         yield "biomedical_mmlu_ita", split, examples
 
 
-def _example(row: dict[str, Any], where: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, TEXTS, where)
     if empty := [name for name in ("id", "instruction", *OPTIONS) if not row[name].strip()]:
         raise DataError(f'{where}: "{empty[0]}" is empty')

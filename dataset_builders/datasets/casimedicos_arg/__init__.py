@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, Span, SpanExample
 from ita_med.sources import Files, GitHub
 from ita_med.text import decode
@@ -35,7 +35,7 @@ QUALITIES = ("HighQuality", "LowQuality", "")
 DOCUMENT_START = "QUESTION"
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("arguments", split, one example per document); blocks become the lines of its text."""
     for split, path in FILES.items():
         counts = report.split("arguments", split)
@@ -58,7 +58,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         yield "arguments", split, [_document(lines, f"{split}-{n:04}") for n, lines in enumerate(documents)]
 
 
-def _line(line: str, number: int, path: str, report: Report) -> tuple[str, str]:
+def _line(line: str, number: int, path: str, report: BuildReport) -> tuple[str, str]:
     parts = line.split("\t")
     if len(parts) == 1:
         parts = line.split(" ")

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, Relation, RelationExample, Span, check_span
 from ita_med.sources import Files
 from ita_med.text import decode
@@ -28,7 +28,7 @@ LABEL = "PERTAINSTO"
 LINE = "docid, REL, start-end, start-end, RML text and EVENT text with TABs"
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("clinkart", "train", one example per document in file order)."""
     where = f"clinkart: {FILE}"
     counts = report.split("clinkart", "train")

@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import EMBEDDED, Files, Hub
 
@@ -25,7 +25,7 @@ SOURCES = (Hub(REPO, allow_patterns=("clinical/*",)),)
 CONFIGS = {"clinical": "text"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("clinical", "train", chunks of notes in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("clinical", _chunks(files), report)
 

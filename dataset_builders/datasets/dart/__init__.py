@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -33,7 +33,7 @@ SEEN_SECTIONS = {"04.1", "04.2", "04.3", "04.5", "04.8"}
 LARGEST_CELL = 2**24
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("dart", "train", one document per medicine in the order of the rows) in chunks."""
     yield from text_chunks.chunks("dart", _medicines(files), report)
 

@@ -16,9 +16,9 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import UNKNOWN, Example, FormExample, Item
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -35,7 +35,7 @@ SEPARATOR = "; "
 MAX_CELL = 2**24
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("leaflets", "test", one form per leaflet in file order)."""
     examples: list[Example] = []
     texts: set[str] = set()
@@ -52,7 +52,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
     yield "leaflets", "test", examples
 
 
-def _rows(files: Files, report: Report) -> Iterator[hub_rows.Row]:
+def _rows(files: Files, report: BuildReport) -> Iterator[hub_rows.HubRow]:
     """The leaflets from Parquet, which keeps lists as lists, else from TSV."""
     if rows := list(hub_rows.rows(files, PARQUET, COLUMNS, required=False, others=report)):
         yield from rows
@@ -62,7 +62,7 @@ def _rows(files: Files, report: Report) -> Iterator[hub_rows.Row]:
         yield from _tsv(decode(content, f"dimmi: {path}"), f"dimmi: {path}", report)
 
 
-def _tsv(content: str, where: str, report: Report) -> Iterator[hub_rows.Row]:
+def _tsv(content: str, where: str, report: BuildReport) -> Iterator[hub_rows.HubRow]:
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter="\t", strict=True)
     header: list[str] = []
@@ -81,7 +81,7 @@ def _tsv(content: str, where: str, report: Report) -> Iterator[hub_rows.Row]:
         raise DataError(f"{where}, line {reader.line_num}: {error}; get the file again") from error
 
 
-def _entries(value: Any, where: str, report: Report) -> list[str]:
+def _entries(value: Any, where: str, report: BuildReport) -> list[str]:
     """The entries of a fact without white space around them; an empty fact is an empty list."""
     if value is None:
         return []
@@ -93,7 +93,7 @@ def _entries(value: Any, where: str, report: Report) -> list[str]:
     return [entry.strip() for entry in value if entry.strip()]
 
 
-def _written_list(text: str, report: Report) -> Any:
+def _written_list(text: str, report: BuildReport) -> Any:
     if not text.startswith("["):
         return [text]
     try:

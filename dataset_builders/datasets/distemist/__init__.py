@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example
 from ita_med.sources import Files, Source
 from ita_med.text import decode
@@ -28,11 +28,11 @@ FOLDERS = {"train": "it/training", "test": "it/test_annotated"}
 COLUMNS = ["filename", "mark", "label", "off0", "off1", "span"]
 LINKED = ([*COLUMNS, "codes", "semantic_rel"], [*COLUMNS, "code", "semantic_rel"])
 
-Place = tuple[str, int, int]
+MentionPlace = tuple[str, int, int]
 """Document id, start, end."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("disease", split, one example per document in the order of the ids)."""
     in_train: set[str] = set()
     for split, folder in FOLDERS.items():
@@ -51,15 +51,15 @@ def _texts(files: Files, folder: str) -> dict[str, str]:
     return {path.rpartition("/")[2][: -len(".txt")]: decode(raw, f"distemist: {path}") for path, raw in found}
 
 
-def _examples(files: Files, folder: str, split: str, texts: dict[str, str], report: Report) -> list[Example]:
+def _examples(files: Files, folder: str, split: str, texts: dict[str, str], report: BuildReport) -> list[Example]:
     counts = report.split("disease", split)
-    mentions: dict[str, list[brat.Mention]] = {doc_id: [] for doc_id in texts}
-    places: set[Place] = set()
+    mentions: dict[str, list[brat.BratMention]] = {doc_id: [] for doc_id in texts}
+    places: set[MentionPlace] = set()
     for row in _rows(files, f"{folder}/subtrack1_entities/*.tsv", (COLUMNS,), texts, required=True):
         places.add((row.doc_id, row.start, row.end))
         parts = [(row.start, row.end)]
-        mentions[row.doc_id].append(brat.Mention(row.values["mark"], row.label, parts, row.text))
-    codes: dict[Place, tuple[str, str]] = {}
+        mentions[row.doc_id].append(brat.BratMention(row.values["mark"], row.label, parts, row.text))
+    codes: dict[MentionPlace, tuple[str, str]] = {}
     for row in _rows(files, f"{folder}/subtrack2_linking/*.tsv", LINKED, texts, required=False):
         place = (row.doc_id, row.start, row.end)
         code = (row.values.get("codes") or row.values.get("code") or "", row.values["semantic_rel"])
@@ -78,7 +78,7 @@ def _examples(files: Files, folder: str, split: str, texts: dict[str, str], repo
 
 def _rows(
     files: Files, pattern: str, columns: tuple[list[str], ...], texts: dict[str, str], *, required: bool
-) -> Iterator[brat.Row]:
+) -> Iterator[brat.TsvRow]:
     for path, raw in files.find(pattern, required=required):
         where = f"distemist: {path}"
         for row in brat.rows(decode(raw, where), columns, where):

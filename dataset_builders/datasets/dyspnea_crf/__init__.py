@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTIONS
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, Example, FormExample, Item
 from ita_med.sources import Files, GitHub, Hub
 from ita_med.text import decode
@@ -41,7 +41,7 @@ ITEM_COUNT = 134
 HUB_COLUMNS = {"document_id", "clinical_note", "annotations"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one form per note); `dyspnea` only where the notes are there."""
     gold = _gold(files)
     if "gold" in configs:
@@ -80,7 +80,7 @@ def _gold(files: Files) -> dict[str, list[dict[str, str]]]:
 
 
 def _joined(
-    files: Files, folder: str, split: str, gold: dict[str, list[dict[str, str]]], report: Report
+    files: Files, folder: str, split: str, gold: dict[str, list[dict[str, str]]], report: BuildReport
 ) -> Iterator[Example]:
     counts = report.split("dyspnea", split)
     rows: dict[str, dict[str, Any]] = {}

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -26,7 +26,7 @@ FOLDER = "dyspnea-clinical-notes"
 COLUMNS = {"document_id", "clinical_note"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("notes", "train", one example per note in file order)."""
     entry = catalogue.dataset("dyspnea_notes")
     counts = report.split("notes", "train")

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.dyspnea_crf import ITEM_COUNT
 from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTIONS
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import UNKNOWN, Example, FormExample, Item
 from ita_med.sources import Files, Hub
 
@@ -31,7 +31,7 @@ NO_FORM = "valid-options"
 """Id of the one example: a form that belongs to no note."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("valid_options", "train", one form without a note)."""
     items: dict[str, Item] = {}
     for where, row in hub_rows.rows(files, PATTERNS, COLUMNS):

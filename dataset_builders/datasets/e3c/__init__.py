@@ -18,11 +18,11 @@ from typing import Any
 
 import orjson
 
+from ita_med.build_report import BuildReport, SplitReport, count_words
 from ita_med.dataset_builders.datasets.e3c import forms
-from ita_med.dataset_builders.datasets.e3c.xmi import MENTION_TYPES, XMI_ID, Document, Link, Mention, parse
+from ita_med.dataset_builders.datasets.e3c.xmi import MENTION_TYPES, XMI_ID, Link, XmiDocument, XmiMention, parse
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport, count_words
 from ita_med.schema import Example, FormExample, Relation, RelationExample, Span, SpanExample, TextExample
 from ita_med.sources import Files, GitHub
 from ita_med.text import decode
@@ -61,7 +61,7 @@ COLLECTION_KEYS = frozenset(
 TEXT_KEYS = ("id", "text", "source", "licence", "url")
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, examples); each layer is parsed once for all its views."""
     if "layer3" in configs:
         yield "layer3", "train", _collection(files, report)
@@ -72,7 +72,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         yield "layer2", "train", [e for d in documents for e in _sentences(d, ("CLINENTITY",))]
 
 
-def _layer1(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def _layer1(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     documents = [parse(content, path) for path, content in files.find("data_annotation/Italian/layer1/*.xml")]
     in_train = train_ids(decode(files.read(SPLIT_FILE), f"e3c: {SPLIT_FILE}"))
     if missing := in_train - {d.id for d in documents}:
@@ -89,7 +89,7 @@ def _layer1(files: Files, configs: list[str], report: Report) -> Iterator[tuple[
             yield config, split, [e for d in members for e in _view(config, d, vocabulary, counts)]
 
 
-def _warn(documents: list[Document], report: Report) -> None:
+def _warn(documents: list[XmiDocument], report: BuildReport) -> None:
     report.warn("self_link", sum(link.source == link.target for d in documents for link in d.links))
     discontinuous = [m.attributes.get("discontinuous", "") for d in documents for m in d.mentions]
     report.warn("concept_id_in_discontinuous", sum(value.startswith("C") for value in discontinuous))
@@ -97,7 +97,7 @@ def _warn(documents: list[Document], report: Report) -> None:
     report.warn("document_without_temporal_links", sum(not _has_links(d, "TLINK") for d in documents))
 
 
-def _view(config: str, document: Document, vocabulary: forms.Vocabulary, counts: SplitReport) -> Iterator[Example]:
+def _view(config: str, document: XmiDocument, vocabulary: forms.Vocabulary, counts: SplitReport) -> Iterator[Example]:
     """The examples that a document of layer 1 gives in one view."""
     no_results = _not_annotated(["PERTAINSTO"], _has_events(document))
     no_times = _not_annotated(TEMPORAL_LABELS, _has_links(document, "TLINK"))
@@ -131,12 +131,12 @@ def train_ids(text: str) -> set[str]:
     return ids
 
 
-def _has_events(document: Document) -> bool:
+def _has_events(document: XmiDocument) -> bool:
     """Clinical text without a single event does not exist: without one, only disorders were annotated."""
     return any(mention.type == "EVENT" for mention in document.mentions)
 
 
-def _has_links(document: Document, kind: str) -> bool:
+def _has_links(document: XmiDocument, kind: str) -> bool:
     return any(link.kind == kind for link in document.links)
 
 
@@ -145,7 +145,7 @@ def _not_annotated(labels: tuple[str, ...] | list[str], annotated: bool) -> dict
     return {} if annotated else {"not_annotated": list(labels)}
 
 
-def _sentences(document: Document, types: tuple[str, ...]) -> Iterator[SpanExample]:
+def _sentences(document: XmiDocument, types: tuple[str, ...]) -> Iterator[SpanExample]:
     unmarked = _not_annotated([t for t in types if t != "CLINENTITY"], len(types) == 1 or _has_events(document))
     for n, (start, end) in enumerate(document.sentences):
         mentions = [m for m in (document.mentions[i] for i in document.by_sentence[n]) if m.type in types]
@@ -155,7 +155,7 @@ def _sentences(document: Document, types: tuple[str, ...]) -> Iterator[SpanExamp
 
 
 def _sentence_relations(
-    document: Document, types: tuple[str, ...], kind: str, unmarked: dict[str, Any], counts: SplitReport
+    document: XmiDocument, types: tuple[str, ...], kind: str, unmarked: dict[str, Any], counts: SplitReport
 ) -> Iterator[RelationExample]:
     """One example per sentence with the links of one kind; a link out of its sentence is dropped and counted."""
     links = [link for link in document.links if link.kind == kind]
@@ -176,7 +176,7 @@ def _sentence_relations(
         yield RelationExample(f"{document.id}-s{n:03}", document.id, text, spans, relations, meta=dict(unmarked))
 
 
-def _relations(document: Document, types: tuple[str, ...], kinds: tuple[str, ...] | None) -> RelationExample:
+def _relations(document: XmiDocument, types: tuple[str, ...], kinds: tuple[str, ...] | None) -> RelationExample:
     """The whole document; `kinds` None means all, then labels carry their kind ("ALINK:INITIATES")."""
     places = [i for i, m in enumerate(document.mentions) if m.type in types]
     index = {place: i for i, place in enumerate(places)}
@@ -200,12 +200,12 @@ def _plain(attributes: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in attributes.items() if name not in left_out and value}
 
 
-def _span(mention: Mention, text: str, offset: int) -> Span:
+def _span(mention: XmiMention, text: str, offset: int) -> Span:
     start, end = mention.start - offset, mention.end - offset
     return Span(start, end, mention.type, text[start:end])
 
 
-def _meta(mentions: list[Mention]) -> dict[str, Any]:
+def _meta(mentions: list[XmiMention]) -> dict[str, Any]:
     """Concept ids per span (UMLS; "" where there is none) and the indices of discontinuous spans, if any."""
     meta: dict[str, Any] = {}
     concepts = [m.attributes.get("entityID", "") for m in mentions]
@@ -217,7 +217,7 @@ def _meta(mentions: list[Mention]) -> dict[str, Any]:
     return meta
 
 
-def _collection(files: Files, report: Report) -> list[Example]:
+def _collection(files: Files, report: BuildReport) -> list[Example]:
     """Layer 3; repeated texts are kept (corpora de-duplicate) and reported by three kinds of equality."""
     examples: list[Example] = []
     alike: dict[tuple[int, int], list[str]] = {}

@@ -24,7 +24,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from ita_med.dataset_builders.datasets.e3c.xmi import Document, Mention
+from ita_med.dataset_builders.datasets.e3c.xmi import XmiDocument, XmiMention
 from ita_med.schema import Item
 
 NOT_KNOWN = "non noto"
@@ -45,13 +45,13 @@ class Vocabulary:
     disorders: tuple[str, ...]
 
     @classmethod
-    def of(cls, documents: list[Document]) -> Vocabulary:
+    def of(cls, documents: list[XmiDocument]) -> Vocabulary:
         tests = {name for document in documents for name in _results(document)}
         disorders = {name for document in documents for name in _polarities(document)}
         return cls(tuple(sorted(tests)), tuple(sorted(disorders)))
 
 
-def items(document: Document, vocabulary: Vocabulary) -> tuple[list[Item], Counter[str]]:
+def items(document: XmiDocument, vocabulary: Vocabulary) -> tuple[list[Item], Counter[str]]:
     """The form of a document, and the counts of what could not become an item."""
     dropped: Counter[str] = Counter()
     band = age_band(document)
@@ -76,7 +76,7 @@ def items(document: Document, vocabulary: Vocabulary) -> tuple[list[Item], Count
     return sorted(form, key=lambda item: item.name), dropped
 
 
-def age_band(document: Document) -> str:
+def age_band(document: XmiDocument) -> str:
     """The band of the first patient whose age is annotated ("84Y", "18M"), or ""."""
     for mention in document.mentions:
         age = re.fullmatch(r"(\d+)([YAMWD])", mention.attributes.get("age", ""))
@@ -86,7 +86,7 @@ def age_band(document: Document) -> str:
     return ""
 
 
-def _results(document: Document) -> dict[str, set[str]]:
+def _results(document: XmiDocument) -> dict[str, set[str]]:
     """Test name -> the distinct texts of its results."""
     results: dict[str, set[str]] = {}
     for link in document.links:
@@ -96,7 +96,7 @@ def _results(document: Document) -> dict[str, set[str]]:
     return results
 
 
-def _polarities(document: Document) -> dict[str, set[str]]:
+def _polarities(document: XmiDocument) -> dict[str, set[str]]:
     """Disorder name -> the polarities (POS, NEG) of the one EVENT inside each of its mentions."""
     events = [m for m in document.mentions if m.type == "EVENT"]
     polarities: dict[str, set[str]] = {}
@@ -109,18 +109,18 @@ def _polarities(document: Document) -> dict[str, set[str]]:
     return polarities
 
 
-def _fold(document: Document, mention: Mention) -> str:
+def _fold(document: XmiDocument, mention: XmiMention) -> str:
     return " ".join(document.text[mention.start : mention.end].split())
 
 
-def _events_without_result(document: Document) -> set[str]:
+def _events_without_result(document: XmiDocument) -> set[str]:
     """Names of events to which no result pertains anywhere in the document."""
     names = {_fold(document, mention).lower() for mention in document.mentions if mention.type == "EVENT"}
     return names - _results(document).keys()
 
 
 def _distractors(
-    document: Document, names: tuple[str, ...], positives: int, first: set[str] | frozenset[str] = frozenset()
+    document: XmiDocument, names: tuple[str, ...], positives: int, first: set[str] | frozenset[str] = frozenset()
 ) -> list[str]:
     """Train names in `first`, then those that the document does not contain, in an order of the document's own."""
     text = " ".join(document.text.lower().split())

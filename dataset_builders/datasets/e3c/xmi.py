@@ -28,7 +28,7 @@ _LINK_TAGS = tuple(CUSTOM + name for name in LINK_TYPES)
 
 
 @dataclass(slots=True)
-class Mention:
+class XmiMention:
     """An annotation; `sentence` is the index of the one sentence that holds it; `attributes` as upstream."""
 
     xmi_id: str
@@ -50,11 +50,11 @@ class Link:
 
 
 @dataclass(slots=True)
-class Document:
+class XmiDocument:
     id: str
     text: str
     sentences: list[tuple[int, int]]
-    mentions: list[Mention]
+    mentions: list[XmiMention]
     links: list[Link]
     by_sentence: list[list[int]] = field(init=False)
     """Sentence -> indices of its mentions."""
@@ -65,7 +65,7 @@ class Document:
             self.by_sentence[mention.sentence].append(n)
 
 
-def parse(content: bytes, path: str) -> Document:
+def parse(content: bytes, path: str) -> XmiDocument:
     """Parse the bytes of one XMI file; `path` is for messages. Mentions come in text order."""
     name = path.rsplit("/", 1)[-1]
     root = _root(content, name)
@@ -81,11 +81,11 @@ def parse(content: bytes, path: str) -> Document:
     for element in root.iterchildren(*_MENTION_TAGS):
         start, end = _place(element, character, name)
         kind, sentence = element.tag.removeprefix(CUSTOM), bisect_right(starts, start) - 1
-        mention = Mention(element.get(XMI_ID), kind, start, end, sentence, dict(element.attrib))
+        mention = XmiMention(element.get(XMI_ID), kind, start, end, sentence, dict(element.attrib))
         _check(mention, text, sentences, name)
         mentions.append(mention)
     mentions.sort(key=lambda m: (m.start, m.end, m.type))
-    return Document(name.removesuffix(".xml"), text, sentences, mentions, _links(root, mentions, name))
+    return XmiDocument(name.removesuffix(".xml"), text, sentences, mentions, _links(root, mentions, name))
 
 
 def _root(content: bytes, name: str) -> XmlElement:
@@ -108,7 +108,7 @@ def _place(element: XmlElement, character: Callable[[int], int], name: str) -> t
         raise DataError(f"e3c: {name}, {what}: begin, end or xmi:id is missing or no number ({error})") from error
 
 
-def _links(root: XmlElement, mentions: list[Mention], name: str) -> list[Link]:
+def _links(root: XmlElement, mentions: list[XmiMention], name: str) -> list[Link]:
     """All links, in the order of their sources; a link to what is no mention is an error."""
     place = {mention.xmi_id: n for n, mention in enumerate(mentions)}
     targets = {link.get(XMI_ID): (link.get("role"), link.get("target")) for link in root.iterchildren(*_LINK_TAGS)}
@@ -134,7 +134,7 @@ def _utf16_to_character(text: str) -> Callable[[int], int]:
     return lambda offset: table[offset] if offset < len(table) else offset
 
 
-def _check(mention: Mention, text: str, sentences: list[tuple[int, int]], name: str) -> None:
+def _check(mention: XmiMention, text: str, sentences: list[tuple[int, int]], name: str) -> None:
     """A mention is whole words inside one sentence; anything else means that its offsets are off."""
     start, end = mention.start, mention.end
     inside = mention.sentence >= 0 and 0 <= start < end <= sentences[mention.sentence][1]

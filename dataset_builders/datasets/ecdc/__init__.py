@@ -15,9 +15,9 @@ from lxml import etree
 
 from ita_med import catalogue
 from ita_med.borrowed.lxml_inside import XmlElement
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Url
 
@@ -28,12 +28,12 @@ FILE = "ECDC-TM/ECDC.tmx"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("ecdc", "train", one document per segment that has Italian, in file order)."""
     yield from text_chunks.chunks("ecdc", _segments(files, report), report)
 
 
-def _segments(files: Files, report: Report) -> Iterator[TextExample]:
+def _segments(files: Files, report: BuildReport) -> Iterator[TextExample]:
     entry = catalogue.dataset("ecdc")
     for path, content in files.open(FILE):
         for number, unit in enumerate(_units(content, f"ecdc: {path}")):

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.ecream import items
 from ita_med.dataset_builders.formats import hub_rows, json_lines, text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, FormExample, Item, TextExample
 from ita_med.sources import Files, Hub
 
@@ -39,7 +39,7 @@ CRF_COLUMNS = NOTE_COLUMNS | {"annotations"}
 ITEM_COUNT = 132
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("crf", split, one form per note) and ("notes", "train", notes in chunks), each if it is there."""
     if "crf" in configs:
         groups = _forms(hub_rows.rows(files, CRF, CRF_COLUMNS, required=False, others=report))
@@ -65,14 +65,14 @@ def _missing(files: Files, patterns: tuple[str, ...]) -> str:
     return f"no file {' or '.join(patterns)} with rows, found {found[:8] or 'nothing'} in {folder}"
 
 
-def _notes(rows: Iterator[hub_rows.Row]) -> Iterator[TextExample]:
+def _notes(rows: Iterator[hub_rows.HubRow]) -> Iterator[TextExample]:
     entry = catalogue.dataset("ecream")
     for where, row in rows:
         json_lines.require_text(row, NOTE_COLUMNS, where)
         yield TextExample(_name(row, where), row["clinical_note"], REPO, entry.licence, entry.homepage)
 
 
-def _forms(rows: Iterator[hub_rows.Row]) -> dict[str, list[Example]]:
+def _forms(rows: Iterator[hub_rows.HubRow]) -> dict[str, list[Example]]:
     """Split -> forms; the kinds and options of their items are known once all are read."""
     read: list[tuple[str, str, dict[str, str]]] = []
     ids: set[str] = set()

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Url
 from ita_med.text import decode
@@ -27,7 +27,7 @@ CONFIGS = {"emea": "text"}
 ITALIAN, ENGLISH = "EMEA.en-it.it", "EMEA.en-it.en"
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("emea", "train", one document per Italian line that is not empty) in chunks."""
     lines = {path: _count(content) for name in (ITALIAN, ENGLISH) for path, content in files.open(name)}
     if lines[ITALIAN] != lines[ENGLISH]:

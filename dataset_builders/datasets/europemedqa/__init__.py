@@ -17,9 +17,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Source
 
@@ -33,7 +33,7 @@ LETTERS = list("ABCDE")
 CASE = re.compile(r"\[(?P<case>[^\]]+)\]\.?\s*(?P<stem>\S.*)", re.DOTALL)
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("europemedqa", split, questions in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     ids: set[str] = set()
@@ -93,7 +93,7 @@ def _options(row: dict[str, Any], where: str) -> dict[str, str]:
     return there
 
 
-def _example(row: dict[str, Any], where: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, split: str, report: BuildReport) -> ChoiceExample | None:
     options, metadata = _options(row, where), row["metadata"]
     gold = row["correct_answer"]
     index = None

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -22,7 +22,7 @@ SOURCES = (Hub(REPO, revision="dc19ec99ffcf3e760d46021ab2ba42d6b941f15f", allow_
 CONFIGS = {"fake_clinical_records": "text"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("fake_clinical_records", "train", records in the order of the lines)."""
     yield from text_chunks.chunks("fake_clinical_records", _records(files), report)
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -32,7 +32,7 @@ ANNOTATIONS = (
 COLUMNS = {"sample_id", "subject", "subject_category", "question", *OPTIONS, "answer", *ANNOTATIONS}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("global_mmlu", split, medical questions in file order)."""
     for split, upstream in SPLITS.items():
         rows = hub_rows.rows(files, f"Global-MMLU-Lite/it/{upstream}*", COLUMNS)
@@ -43,7 +43,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         )
 
 
-def _example(row: dict[str, Any], where: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, ("sample_id", "subject", "subject_category", "question", *OPTIONS), where)
     if row["subject_category"] != CATEGORY:
         report.split("global_mmlu", split).drop("not_medical")

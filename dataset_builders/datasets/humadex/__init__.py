@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, Span, SpanExample
 from ita_med.sources import Files, Hub
 
@@ -29,7 +29,7 @@ MAX_BROKEN_SHARE = 0.25
 """If more of the mentions break IOBES, the numbers mean something else than TAGS says."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("humadex", "train", one example per sentence in file order)."""
     counts = report.split("humadex", "train")
     examples: list[Example] = []

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -35,7 +35,7 @@ KEYS = {*REQUIRED, OPTIONS[4], "Category", *KEPT}
 """Keys without their spaces."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order) for every split that has any."""
     path = next((path for path in FILES if files.find(path, required=False)), FILES[0])
     where = f"imb_mcqa: {path}"
@@ -122,7 +122,7 @@ def _record(record: Any, required: set[str], where: str) -> dict[str, Any]:
     return found
 
 
-def _options(record: dict[str, Any], where: str, report: Report) -> list[str]:
+def _options(record: dict[str, Any], where: str, report: BuildReport) -> list[str]:
     fifth = record.get(OPTIONS[4])
     absent = fifth is None or (isinstance(fifth, str) and not fifth.strip())
     keys = OPTIONS[:4] if absent else OPTIONS

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import LETTERS, ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -27,7 +27,7 @@ TEXTS = ("language", "country", "domain", "subject", "regional_feature", "level"
 COLUMNS = {*TEXTS, "choices", "answer"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("include", split, health questions in file order)."""
     for split in SPLITS:
         rows = hub_rows.rows(files, f"include-base-44/Italian/{split}*", COLUMNS, required=split == "test")
@@ -37,7 +37,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
             yield "include", split, examples
 
 
-def _example(row: dict[str, Any], where: str, name: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, name: str, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, TEXTS, where)
     if row["language"] != "Italian":
         raise DataError(f'{where}: "language" is "{row["language"]}", expected "Italian"')

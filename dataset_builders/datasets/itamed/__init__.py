@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -32,7 +32,7 @@ TEXTS = ["question_code", "question", *ANSWERS.values(), "category", "image_cate
 KEYS = {*TEXTS, "year", "question_number", "correct_answer", "has_image"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("itamed", split, questions by year and in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     found = list(hub_rows.rows(files, FILES, KEYS, required=False))
@@ -52,7 +52,7 @@ def split_of(year: int) -> str:
     return "train" if int(digest, 16) % 2 else "test"
 
 
-def _example(row: dict[str, Any], where: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, report: BuildReport) -> ChoiceExample | None:
     year, number, gold = row["year"], row["question_number"], row["correct_answer"]
     file_year = re.search(r"ITAMed_(\d{4})\.json", where)
     if type(year) is not int or file_year is None or int(file_year[1]) != year:

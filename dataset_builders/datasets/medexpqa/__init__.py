@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -37,7 +37,7 @@ EXPLANATION_KEYS = EXPLANATION | {"exist", "word_ranges"}
 MAX_NUMBER = 2**31
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order)."""
     everything: list[Example] = []
     for split, path in FILES.items():
@@ -67,7 +67,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
     report.warn("repeated_question", questions.repeats(everything))
 
 
-def _records(files: Files, path: str, report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(files: Files, path: str, report: BuildReport) -> Iterator[tuple[str, dict[str, Any]]]:
     where = f"medexpqa: {path}"
     text = decode(files.read(path), where)
     bare = '"5": NaN'  # cannot occur inside a JSON string, where the quotation mark would be escaped
@@ -103,7 +103,7 @@ def _options(record: dict[str, Any], where: str) -> list[str]:
     return [options[number] for number in numbers]
 
 
-def _explanations(record: dict[str, Any], where: str, report: Report) -> dict[str, Any]:
+def _explanations(record: dict[str, Any], where: str, report: BuildReport) -> dict[str, Any]:
     """The explanations as upstream has them, checked; ranges that do not read as their text are counted."""
     explanations = _numbered(record, "explanations", where)
     for number in NUMBERS:

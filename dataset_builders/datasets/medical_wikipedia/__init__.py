@@ -18,11 +18,11 @@ from lxml import etree
 
 from ita_med import catalogue
 from ita_med.borrowed.lxml_inside import XmlElement
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.medical_wikipedia.categories import categories, is_medical
 from ita_med.dataset_builders.datasets.medical_wikipedia.wikitext import plain_text
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Url
 
@@ -36,12 +36,12 @@ ARTICLES = "0"
 """The namespace of articles."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("medical_wikipedia", "train", articles in the order of the dump) in chunks."""
     yield from text_chunks.chunks("medical_wikipedia", _articles(files, report), report)
 
 
-def _articles(files: Files, report: Report) -> Iterator[TextExample]:
+def _articles(files: Files, report: BuildReport) -> Iterator[TextExample]:
     licence = catalogue.dataset("medical_wikipedia").licence
     counts = report.split("medical_wikipedia", "train")
     for path, content in files.open(PATTERN):

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -28,12 +28,12 @@ HIDDEN = -1
 """How MedMCQA writes that a question has no gold."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order)."""
     return read_repository(files, REPO, report)
 
 
-def read_repository(files: Files, repo: str, report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read_repository(files: Files, repo: str, report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """The same for any repository with the columns and folders of medqa-it."""
     everything: list[Example] = []
     for split in ("train", "validation", "test"):

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import LETTERS, ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -30,7 +30,7 @@ SOURCE_ID = "question_id_src"
 COLUMNS = {"question_id", "question", *OPTIONS, "answer", "answer_index", "cot_content", "category", "src", SOURCE_ID}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("mmlu_prox", split, health questions in file order)."""
     for split in SPLITS:
         rows = _rows(files, f"MMLU-ProX/it/{split}*")
@@ -41,7 +41,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
         )
 
 
-def _rows(files: Files, pattern: str) -> list[hub_rows.Row]:
+def _rows(files: Files, pattern: str) -> list[hub_rows.HubRow]:
     """The rows with all columns, or else all without question_id_src; an error names the full set."""
     try:
         return list(hub_rows.rows(files, pattern, COLUMNS))
@@ -52,7 +52,7 @@ def _rows(files: Files, pattern: str) -> list[hub_rows.Row]:
             raise error from None
 
 
-def _example(row: dict[str, Any], where: str, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, ("category", "question", "src"), where)
     if row["category"] != CATEGORY:
         report.split("mmlu_prox", split).drop("not_health")

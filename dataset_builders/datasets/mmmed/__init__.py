@@ -15,9 +15,9 @@ import hashlib
 import io
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -31,7 +31,7 @@ ANSWERS = {letter: f"Answer {letter}" for letter in LETTERS}
 COLUMNS = {"Category", "Question", "Image URL", *ANSWERS.values(), "Correct Answer"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("mmmed", split, questions in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     for number, (where, row) in enumerate(_rows(files), 1):
@@ -66,7 +66,7 @@ def _rows(files: Files) -> Iterator[tuple[str, dict[str, str]]]:
         raise DataError(f"{where}, line {reader.line_num} is not CSV ({error}); get the file again") from error
 
 
-def _example(row: dict[str, str], where: str, number: int, split: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, str], where: str, number: int, split: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, COLUMNS, where)
     if not row["Question"].strip():
         raise DataError(f'{where}: "Question" is empty')

@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import brat
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, SpanExample
 from ita_med.sources import Files, Zenodo
 from ita_med.text import decode
@@ -39,7 +39,7 @@ SETS = {
 SPLITS = ("train", "validation", "test")
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per document or passage in the order of the ids)."""
     for name, sets in SETS.items():
         wanted = [config for config in configs if config.removesuffix("_passages") == name]
@@ -61,7 +61,7 @@ def split_of(doc_id: str) -> str:
     return {8: "validation", 9: "test"}.get(digit, "train")
 
 
-def _documents(files: Files, name: str, report: Report) -> list[tuple[str, str, list[brat.Mention]]]:
+def _documents(files: Files, name: str, report: BuildReport) -> list[tuple[str, str, list[brat.BratMention]]]:
     """(document id, text, mentions) of one of upstream's sets."""
     # An archive is looked into with and without its top folder; a folder that somebody unpacked is not.
     folder = f"{RELEASE}/track2/{name}/it" if files.has(RELEASE) else f"track2/{name}/it"
@@ -76,7 +76,9 @@ def _documents(files: Files, name: str, report: Report) -> list[tuple[str, str, 
     return documents
 
 
-def _compare(documents: list[tuple[str, str, list[brat.Mention]]], rows: list[brat.Row], report: Report) -> None:
+def _compare(
+    documents: list[tuple[str, str, list[brat.BratMention]]], rows: list[brat.TsvRow], report: BuildReport
+) -> None:
     """Count what only one of brat and TSV holds; a row that brat does not have must fit its text all the same."""
     texts = {doc_id: text for doc_id, text, _ in documents}
     in_brat = {(doc_id, *m.place, brat.one_line(m.text)) for doc_id, _, mentions in documents for m in mentions}

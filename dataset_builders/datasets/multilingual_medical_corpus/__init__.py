@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -22,7 +22,7 @@ SOURCES = (Hub(REPO, revision="4b35e0792692c696d77933a96552f06f6a36258b", allow_
 CONFIGS = {"multilingual_medical_corpus": "text"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("multilingual_medical_corpus", "train", texts in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("multilingual_medical_corpus", _texts(files), report)
 

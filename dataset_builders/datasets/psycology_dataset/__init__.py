@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -23,7 +23,7 @@ SOURCES = (Hub(REPO, revision="0383dc6cf65225f039fba0547c218cecd80d6af6", allow_
 CONFIGS = {"psycology_dataset": "text"}
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("psycology_dataset", "train", conversations in the order of the lines)."""
     yield from text_chunks.chunks("psycology_dataset", _conversations(files), report)
 

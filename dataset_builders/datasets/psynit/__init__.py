@@ -18,10 +18,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, Span, SpanExample, check_span
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -59,7 +59,7 @@ MAX_UNFOUND_SHARE = 0.05
 """If more of the mentions without offsets are not in their text, the text is another one."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per document or passage in file order)."""
     splits: dict[str, list[SpanExample]] = {"train": [], "test": []}
     owners: dict[str, str] = {}

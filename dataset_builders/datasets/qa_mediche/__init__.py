@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ita_med import catalogue
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, TextExample
 from ita_med.sources import Files, Hub
 
@@ -27,7 +27,7 @@ COLUMNS = {"file_name", "dialogue_id", "dialogue_url", "dialogue_turns"}
 TURN_FIELDS = ["speaker", "utterance", "utterance_ita"]
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("qa_mediche", "train", dialogues in the order of the rows) in chunks."""
     yield from text_chunks.chunks("qa_mediche", _dialogues(files), report)
 

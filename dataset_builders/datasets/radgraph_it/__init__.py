@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report, SplitReport
 from ita_med.schema import Example, Relation, RelationExample, Span
 from ita_med.sources import Files, Hub
 from ita_med.text import decode
@@ -39,7 +39,7 @@ ENTITY_KEYS = {"tokens", "label", "start_ix", "end_ix", "relations"}
 TEST_SHARE = 5
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("radgraph", split, one example per report in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "validation": [], "test": []}
     for path, content in files.find(PATTERN):
@@ -62,7 +62,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
             yield "radgraph", split, examples
 
 
-def _split(value: Any, name: str, where: str, report: Report) -> str:
+def _split(value: Any, name: str, where: str, report: BuildReport) -> str:
     if isinstance(value, str) and value in SPLITS:
         return SPLITS[value]
     if value not in NO_SPLIT:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Hub
 
@@ -33,7 +33,7 @@ SUBJECTS = frozenset(
 """The medical subjects of MMLU, by its own names."""
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("rita_mmlu", split, medical questions in file order)."""
     for split, upstream in SPLITS.items():
         met: set[str] = set()
@@ -48,7 +48,7 @@ def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str
 
 
 def _example(
-    row: dict[str, Any], where: str, name: str, split: str, met: set[str], report: Report
+    row: dict[str, Any], where: str, name: str, split: str, met: set[str], report: BuildReport
 ) -> ChoiceExample | None:
     json_lines.require_text(row, ("subject", "question"), where)
     subject = row["subject"].strip().lower().replace(" ", "_")

@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.itamed import split_of
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, GitHub
 from ita_med.text import decode
@@ -44,7 +44,7 @@ ROLES = {
 NEEDED = ("number", "question", "options", "answer")
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("ssm", split, questions by year and in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     found = [(year, files.find(FILE.format(year), required=False)) for year in YEARS]
@@ -88,7 +88,7 @@ def _records(text: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield here, {role_of[key]: value for key, value in row.items()}
 
 
-def _example(row: dict[str, Any], year: int, where: str, report: Report) -> ChoiceExample:
+def _example(row: dict[str, Any], year: int, where: str, report: BuildReport) -> ChoiceExample:
     number, question, topic = str(row["number"]), row["question"], row.get("topic") or ""
     if type(row["number"]) not in (int, str) or not re.fullmatch(r"[\w-]{1,40}", number):
         raise DataError(f"{where}: the number is {row['number']!r:.40}, expected digits or a short name")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.dyspnea_crf import HUB_COLUMNS, form_items
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import Example, FormExample
 from ita_med.sources import Files, Hub
 
@@ -23,7 +23,7 @@ CONFIGS = {"synthetic": "form"}
 FOLDER = "synthetic-crf-train"
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("synthetic", "train", one form per note in file order)."""
     examples: dict[str, Example] = {}
     notes: set[str] = set()

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
-from ita_med.report import Report
 from ita_med.schema import ChoiceExample, Example
 from ita_med.sources import Files, Source
 
@@ -27,13 +27,13 @@ TOPICS = ("biologia", "chimica", "fisica-matematica", "competenze-conoscenze", "
 OPTION_COUNT = 5
 
 
-def read(files: Files, configs: list[str], report: Report) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("test_medicina", "test", questions in file order)."""
     rows = hub_rows.rows(files, FILE, KEYS)
     yield "test_medicina", "test", questions.counted((_example(row, where, report) for where, row in rows), report)
 
 
-def _example(row: dict[str, Any], where: str, report: Report) -> ChoiceExample | None:
+def _example(row: dict[str, Any], where: str, report: BuildReport) -> ChoiceExample | None:
     json_lines.require_text(row, ("topic", "text"), where)
     if type(row["id"]) is not int:
         raise DataError(f'{where}: "id" is {row["id"]!r}, expected a number')

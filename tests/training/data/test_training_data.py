@@ -374,12 +374,12 @@ class _Vocabulary:
 def test_what_the_pipeline_built_is_read(tmp_path: Path) -> None:
     for package in ("datatrove", "ftfy", "spacy", "presidio_analyzer", "py3langid"):
         pytest.importorskip(package)
-    from ita_med.dataset_builders.corpus_pipeline import run
-    from ita_med.dataset_builders.corpus_pipeline.recipe import Output, Recipe
+    from ita_med.dataset_builders.corpus_pipeline import build_corpus
+    from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import CorpusRecipe, OutputSettings
 
     for form in ("parquet", "jsonl.zst"):
-        settings = Recipe(output=Output(format=form))
-        report = run.build(["e3c:layer3"], tmp_path / "corpus", settings, mirror=sources.EMBEDDED)
+        settings = CorpusRecipe(output=OutputSettings(format=form))
+        report = build_corpus.build(["e3c:layer3"], tmp_path / "corpus", settings, mirror=sources.EMBEDDED)
         assert report is not None
         recipe = recipes.load(recipes.find("qwen3/qwen3-1.7b-cpt"), [f"data.corpora=[{tmp_path / 'corpus'}]"])
         found = corpora.prepare(recipe, strict=True)

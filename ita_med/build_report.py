@@ -60,7 +60,7 @@ class SplitReport:
 
 
 @dataclass
-class Report:
+class BuildReport:
     """The build report of one dataset; `warnings` counts oddities that lose nothing (duplicates, repaired lines)."""
 
     splits: dict[tuple[str, str], SplitReport] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ita_med.dataset_builders.corpus_pipeline import sorted_runs
 from ita_med.dataset_builders.corpus_pipeline.minhash import Clusters
-from ita_med.dataset_builders.corpus_pipeline.words import Hashes
+from ita_med.dataset_builders.same_text import Hashes
 
 
 def save(folder: Path, task: int, documents: list[int], keys: list[Hashes], bands: int) -> None:

@@ -1,4 +1,8 @@
-"""Words and hashed word n-grams, fast: the numbers of datatrove's MinHash, without its tokenizer.
+"""Words and hashed word n-grams for MinHash, fast: the numbers of datatrove, without its tokenizer.
+
+De-duplication has words of its own, for another purpose: its signatures are bit for bit those of datatrove, and a copy
+of a text with other numbers is a near-duplicate. What is the same text where evaluation is concerned stands in
+`ita_med.dataset_builders.same_text`.
 
 datatrove simplifies a text (lower case, numbers to 0, no punctuation, no diacritics) and lets spaCy cut it into words,
 which takes 86 % of its time. Both look at one run of non-space characters at a time, and such runs repeat: they are
@@ -14,13 +18,11 @@ from functools import cache
 from itertools import accumulate, chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
+from ita_med.dataset_builders.same_text import Hashes
+
 MAX_TABLE = 300_000
-"""Entries after which a table is emptied: memory stays below 100 MB whatever the corpus."""
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
-
+"""Entries after which a table is emptied: memory stays below 50 MB whatever the corpus."""
 
 _CUTS = re.compile(
     r"([®©™§£€$♀♂]|^[·‘‚°]|[·‘‚]$|(?<=[a-z])°$)|(?<=\d°)(?=[a-z])|(?<=\d)(?=(?:km|dm|cm|mm|µm|nm|m|ha|yd|in|ft|kg|mg|µg|g|t|lb|oz|mph|hpa|pa|mbar|mb|kb|gb|tb)[²³]?$)"
@@ -47,9 +49,9 @@ class Words(dict[str, tuple[bytes, ...]]):
 
 
 @cache
-def tables() -> tuple[Words, WordHashes]:
-    """The tables of this process, which all its tasks share."""
-    return Words(), WordHashes()
+def word_table() -> Words:
+    """The table of this process, which all its tasks share."""
+    return Words()
 
 
 def shingles(words: list[bytes], n: int) -> Hashes:
@@ -65,33 +67,3 @@ def shingles(words: list[bytes], n: int) -> Hashes:
     return np.fromiter(
         (digest(joined[s:e]) for s, e in zip(starts, ends[n - 1 :], strict=False)), np.uint64, len(words) - n + 1
     )
-
-
-class WordHashes(dict[bytes, int]):
-    """Word -> 64-bit hash."""
-
-    def __missing__(self, word: bytes) -> int:
-        import xxhash
-
-        if len(self) > MAX_TABLE:
-            self.clear()
-        self[word] = value = xxhash.xxh64_intdigest(word)
-        return value
-
-    def of(self, words: list[bytes]) -> Hashes:
-        return np.fromiter(map(self.__getitem__, words), np.uint64, len(words))
-
-
-def ngram_hashes(words: Hashes, n: int) -> Hashes:
-    """One hash per n consecutive word hashes, order-sensitive (a polynomial modulo 2 ** 64, then mixed)."""
-    if len(words) < n:
-        return np.empty(0, np.uint64)
-    size = len(words) - n + 1
-    out = np.zeros(size, np.uint64)
-    for k in range(n):
-        out *= _PRIME
-        out += words[k : k + size]
-    out ^= out >> np.uint64(29)
-    out *= _PRIME
-    out ^= out >> np.uint64(32)
-    return out

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ita_med import settings
+from ita_med.dataset_builders.same_text import CONTAINED, MAX_DOCUMENTS, SEQUENCE
 from ita_med.errors import ItaMedError
 
 
 @dataclass(frozen=True)
-class Normalise:
+class NormaliseSettings:
     """fold_white_space: every run of white space becomes one space, also line ends."""
 
     on: bool = True
@@ -19,12 +20,12 @@ class Normalise:
 
 
 @dataclass(frozen=True)
-class Language:
+class LanguageSettings:
     on: bool = True
 
 
 @dataclass(frozen=True)
-class Quality:
+class QualitySettings:
     """Thresholds for terse clinical notes; shares are of the characters that are no white space.
 
     repeated_lines: share of the text that lies in lines that occurred before, for texts of ten lines and more.
@@ -41,12 +42,12 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Exact:
+class ExactSettings:
     on: bool = True
 
 
 @dataclass(frozen=True)
-class MinHash:
+class MinHashSettings:
     """As in datatrove's defaults: similarity (1 / bands) ** (1 / rows) = 0.72 over word n-grams."""
 
     on: bool = True
@@ -57,24 +58,25 @@ class MinHash:
 
 
 @dataclass(frozen=True)
-class Decontaminate:
+class DecontaminateSettings:
     """A document is removed if it shares an n-gram that at most `max_documents` documents of the corpus hold, or holds
     at least `min_share` of an evaluation document's n-grams.
 
     A phrase that many documents share is boilerplate, not a leak (the rule of Brown et al. 2020, appendix C, with
-    their 10 documents and 13 words). max_documents 0: every shared n-gram counts, boilerplate or not.
+    their 10 documents and 13 words). Words are compared by the rule of `ita_med.dataset_builders.same_text`.
+    max_documents 0: every shared n-gram counts, boilerplate or not.
     training: labelled training documents are looked for too; they are reported, and nothing is removed for them.
     """
 
     on: bool = True
-    words: int = 13
-    max_documents: int = 10
-    min_share: float = 0.5
+    words: int = SEQUENCE
+    max_documents: int = MAX_DOCUMENTS
+    min_share: float = CONTAINED
     training: bool = True
 
 
 @dataclass(frozen=True)
-class PersonalData:
+class PersonalDataSettings:
     """model: an installed spaCy model that finds names (label PER), beside the patterns and given names.
 
     threshold: a find with a lower score is left.
@@ -86,24 +88,24 @@ class PersonalData:
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputSettings:
     """format: "parquet" (zstd) or "jsonl.zst"."""
 
     format: str = "parquet"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CorpusRecipe:
     """slurm, ray: options handed to datatrove's executors as they are ({"partition": …, "time": …})."""
 
-    normalise: Normalise = Normalise()
-    language: Language = Language()
-    quality: Quality = Quality()
-    exact: Exact = Exact()
-    minhash: MinHash = MinHash()
-    decontaminate: Decontaminate = Decontaminate()
-    personal_data: PersonalData = PersonalData()
-    output: Output = Output()
+    normalise: NormaliseSettings = NormaliseSettings()
+    language: LanguageSettings = LanguageSettings()
+    quality: QualitySettings = QualitySettings()
+    exact: ExactSettings = ExactSettings()
+    minhash: MinHashSettings = MinHashSettings()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
+    personal_data: PersonalDataSettings = PersonalDataSettings()
+    output: OutputSettings = OutputSettings()
     slurm: dict[str, Any] = field(default_factory=dict)
     ray: dict[str, Any] = field(default_factory=dict)
 
@@ -112,11 +114,11 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if name not in ("slurm", "ray")}
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> CorpusRecipe:
     """A recipe file; what it leaves out keeps its default. `STEP: false` switches a step off."""
     values = settings.read_yaml(path)
     short = {name: {"on": value} for name, value in values.items() if isinstance(value, bool)}
-    recipe: Recipe = settings.read(Recipe, values | short, str(path))
+    recipe: CorpusRecipe = settings.read(CorpusRecipe, values | short, str(path))
     if recipe.output.format not in ("parquet", "jsonl.zst"):
         raise ItaMedError(f'{path}: output.format is "{recipe.output.format}", expected parquet or jsonl.zst')
     return recipe

@@ -16,8 +16,8 @@ from typing import Any, TextIO
 import orjson
 
 from ita_med import sources
-from ita_med.dataset_builders.corpus_pipeline import decontaminate, inputs, report, steps
-from ita_med.dataset_builders.corpus_pipeline.recipe import Recipe
+from ita_med.dataset_builders.corpus_pipeline import corpus_report, decontaminate, inputs, steps
+from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import CorpusRecipe
 from ita_med.errors import ItaMedError
 from ita_med.files import replace_folder, write_whole
 
@@ -45,16 +45,16 @@ class Finish:
         if not result.exists():  # killed between the move and the mark that it is done
             return
         plan = orjson.loads(self.work.plan().read_bytes())
-        made = report.make(self.work.root, plan)
+        made = corpus_report.make(self.work.root, plan)
         made["fingerprint"] = plan["fingerprint"]
         (result / "report.json").write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2))
-        (result / "README.md").write_text(report.markdown(made), "utf-8")
+        (result / "README.md").write_text(corpus_report.markdown(made), "utf-8")
         for left in result.rglob(".*"):  # half a file of a task that was killed and ran again under another process id
             left.unlink()
         replace_folder(result, self.out)
 
 
-def stages(recipe: Recipe, work: steps.Work, tasks: int, out: Path) -> list[Stage]:
+def stages(recipe: CorpusRecipe, work: steps.Work, tasks: int, out: Path) -> list[Stage]:
     """All stages in order; each needs the one before it to be complete."""
     clean: list[Callable[..., Any]] = [steps.Read(work)]
     if recipe.normalise.on:
@@ -81,7 +81,7 @@ def work_folder(out: Path) -> Path:
 def build(
     chosen: list[str],
     out: Path,
-    recipe: Recipe,
+    recipe: CorpusRecipe,
     *,
     mirror: str | None = None,
     tasks: int | None = None,
@@ -134,7 +134,7 @@ def _check_out(out: Path) -> None:
         raise ItaMedError(f"{out} exists and is no corpus of ita-med; name another folder")
 
 
-def _fingerprint(chosen: list[str], recipe: Recipe, mirror: str | None, tasks: int | None) -> str:
+def _fingerprint(chosen: list[str], recipe: CorpusRecipe, mirror: str | None, tasks: int | None) -> str:
     """Of everything that the result depends on; files are known by their size and time of change."""
     named: list[Any] = []
     for source in chosen:
@@ -169,7 +169,7 @@ def read_report(out: Path) -> dict[str, Any]:
 
 
 def _prepare(
-    chosen: list[str], recipe: Recipe, mirror: str | None, tasks: int | None, fingerprint: str, work: steps.Work
+    chosen: list[str], recipe: CorpusRecipe, mirror: str | None, tasks: int | None, fingerprint: str, work: steps.Work
 ) -> None:
     """Write the plan: views of the catalogue as files, the parts, the index of labelled texts. The plan is written
     last: a run that was killed before it begins anew."""
@@ -233,7 +233,7 @@ def _logging_dir(work: steps.Work, stage: Stage) -> Path:
     return work.root / "logs" / stage.name
 
 
-def slurm_chain(all_stages: list[Stage], work: steps.Work, recipe: Recipe, workers: int) -> list[Any]:
+def slurm_chain(all_stages: list[Stage], work: steps.Work, recipe: CorpusRecipe, workers: int) -> list[Any]:
     """The last of a chain of datatrove's Slurm executors, each of which waits for the one before it.
 
     Running the last submits all.
@@ -257,7 +257,7 @@ def slurm_chain(all_stages: list[Stage], work: steps.Work, recipe: Recipe, worke
     return [last]
 
 
-def _ray(all_stages: list[Stage], work: steps.Work, recipe: Recipe, workers: int) -> Iterator[Any]:
+def _ray(all_stages: list[Stage], work: steps.Work, recipe: CorpusRecipe, workers: int) -> Iterator[Any]:
     """datatrove's Ray executors, to be run one after the other."""
     from importlib.util import find_spec
 
