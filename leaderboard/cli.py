@@ -19,7 +19,9 @@ TOKEN_VARIABLE = "ITA_MED_TOKEN"
 Database = Annotated[
     str, typer.Option("--db", envvar="ITA_MED_DB", help="SQLite file, or postgresql://… (then better as ITA_MED_DB).")
 ]
-Run = Annotated[Path, typer.Argument(help="The folder of ita-med eval, or of lm-eval with --log_samples; or its zip.")]
+RunArgument = Annotated[
+    Path, typer.Argument(help="The folder of ita-med eval, or of lm-eval with --log_samples; or its zip.")
+]
 DEFAULT = "board.sqlite"
 
 
@@ -34,7 +36,7 @@ def _connect(database: str) -> Engine:
 
 
 @app.command()
-def check(run: Run, mirror: Mirror = None, json: Json = False) -> None:
+def check(run: RunArgument, mirror: Mirror = None, json: Json = False) -> None:
     """Check a submission line by line and score it, as the board would; needs no network and sends nothing."""
     from ita_med.leaderboard.submissions.check import check as check_files
     from ita_med.leaderboard.submissions.submission import read_folder
@@ -64,7 +66,7 @@ def _refuse(run: Path, problems: list[str], *, quiet: bool = False) -> None:
 
 @app.command()
 def submit(
-    run: Run,
+    run: RunArgument,
     to: Annotated[str, typer.Option(help="The board's address, as https://board.example.org.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only let the board check it.")] = False,
     provenance: Annotated[str, typer.Option(help="For maintainers: reproduced, or floor.")] = "re-scored",

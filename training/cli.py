@@ -86,11 +86,13 @@ def _launch(profile: str, processes: int | None) -> int:
 
 def _profile(name: str) -> Path:
     """An accelerate configuration: a file, or one of those that come with TRL."""
-    from ita_med.borrowed.trl_inside import accelerate_profiles
+    from ita_med.borrowed.trl_inside import PROFILES, accelerate_profiles
 
     if Path(name).is_file():
         return Path(name)
     known = accelerate_profiles()
+    if not known:
+        raise ItaMedError(f"--accelerate {name}: no such file, and {PROFILES.line()}")
     if name not in known:
         raise ItaMedError(f"--accelerate {name}: no such file, nor one of {', '.join(known)}")
     return known[name]

@@ -33,7 +33,7 @@ FLOOR = "random"
 """The floor that stands for 0 on the normalised scale: what guessing is worth."""
 ALPHA = 0.05
 KINDS = ("ranked", "partial", "floor", "other data")
-Interval = tuple[float, float]
+RankInterval = tuple[float, float]
 View = tuple[str, str, bool, str]
 """part, scale, synthetic, version"""
 MOST_VIEWS = 24
@@ -76,9 +76,9 @@ class BoardRow:
     parse_failure: float
     tasks: dict[str, float]
     families: dict[str, float]
-    family_intervals: dict[str, Interval] = field(default_factory=dict)
+    family_intervals: dict[str, RankInterval] = field(default_factory=dict)
     avg: float | None = None
-    interval: Interval | None = None
+    interval: RankInterval | None = None
     group: int | None = None
     anchor: bool = False
     rank: tuple[int, int] | None = None
@@ -393,7 +393,7 @@ class _RowMaker:
         return [rows[n] for n in order]
 
 
-def _interval(values: Array) -> Interval:
+def _interval(values: Array) -> RankInterval:
     low, high = statistics.interval(values)
     return round(float(low), 3), round(float(high), 3)
 

@@ -14,7 +14,7 @@ from ita_med.figures.plotly_json import plotly
 from ita_med.leaderboard.results import figures
 from ita_med.leaderboard.results.compare_documents import DocumentsCompared
 from ita_med.leaderboard.results.compare_systems import SystemsCompared
-from ita_med.leaderboard.web.parameters import Language, Part, Scale, Systems, TaskName, Two, Version
+from ita_med.leaderboard.web.parameters import Language, RankingPart, Scale, Systems, TaskName, Two, Version
 from ita_med.leaderboard.web.responses import problems
 from ita_med.leaderboard.web.state import CurrentState, SharedState, spend
 from ita_med.leaderboard.web.views import compared, documents_of, ranking_of
@@ -64,7 +64,7 @@ def figure(
     request: Request,
     state: CurrentState,
     name: Literal["ranks", "parameters", "speed", "families"],
-    part: Part = "all",
+    part: RankingPart = "all",
     scale: Scale = "raw",
     language: Language = "it",
     version: Version = BENCHMARK_VERSION,

@@ -16,7 +16,7 @@ from ita_med import catalogue
 from ita_med.leaderboard.database import jobs, tables
 from ita_med.leaderboard.database.jobs import Job
 from ita_med.leaderboard.results.ranking import Ranking
-from ita_med.leaderboard.web.parameters import Part, Scale, SubmissionId, Version
+from ita_med.leaderboard.web.parameters import RankingPart, Scale, SubmissionId, Version
 from ita_med.leaderboard.web.responses import Problem, problems
 from ita_med.leaderboard.web.state import CurrentState
 from ita_med.leaderboard.web.views import System, ranking_of, system_of
@@ -76,7 +76,7 @@ def metrics(state: CurrentState) -> Response:
 def ranking(
     request: Request,
     state: CurrentState,
-    part: Part = "all",
+    part: RankingPart = "all",
     scale: Scale = "raw",
     version: Version = BENCHMARK_VERSION,
 ) -> Response:

@@ -20,8 +20,8 @@ from ita_med.leaderboard.results.single_flight import SingleFlight
 
 MOST_CACHED_BYTES = 64 * 2**20
 YOUNG_SECONDS = 60.0
-Key = tuple[str, ...]
-Answer = tuple[str, bytes]
+CacheKey = tuple[str, ...]
+PackedBody = tuple[str, bytes]
 """ETag, and the body packed with gzip."""
 
 
@@ -36,8 +36,8 @@ class Cache:
 
     most: int = MOST_CACHED_BYTES
     patience: float = math.inf
-    _kept: OrderedDict[Key, Answer] = field(default_factory=OrderedDict)
-    _last: dict[Key, tuple[Key, float]] = field(default_factory=dict)
+    _kept: OrderedDict[CacheKey, PackedBody] = field(default_factory=OrderedDict)
+    _last: dict[CacheKey, tuple[CacheKey, float]] = field(default_factory=dict)
     """Question, the key without its state -> the key that was answered last, and when."""
     _flights: SingleFlight = field(default_factory=lambda: SingleFlight("answers"), repr=False)
     _size: int = 0
@@ -68,14 +68,14 @@ class Cache:
     def close(self) -> None:
         self._flights.close()
 
-    def _get(self, key: Key) -> Answer | None:
+    def _get(self, key: CacheKey) -> PackedBody | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 self._last[key[1:]] = key, time.monotonic()
             return self._kept.get(key)
 
-    def _made_or_last(self, key: Key, make: Callable[[], bytes]) -> Answer:
+    def _made_or_last(self, key: CacheKey, make: Callable[[], bytes]) -> PackedBody:
         """The new answer; the last one where that is young and the new one is not there in time."""
         with self._lock:
             before, when = self._last.get(key[1:], (key, -math.inf))
@@ -87,7 +87,7 @@ class Cache:
         except TimeoutError:
             return last
 
-    def _made(self, key: Key, make: Callable[[], bytes]) -> Answer:
+    def _made(self, key: CacheKey, make: Callable[[], bytes]) -> PackedBody:
         if found := self._get(key):  # made between the reader's look and the beginning of this flight
             return found
         body = make()
@@ -95,7 +95,7 @@ class Cache:
         self._keep(key, made)
         return made
 
-    def _keep(self, key: Key, made: Answer) -> None:
+    def _keep(self, key: CacheKey, made: PackedBody) -> None:
         with self._lock:
             before = self._kept.pop(key, ("", b""))
             self._kept[key] = made

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
-Part = Annotated[Literal["all", "id", "ood"], Query(description="All tasks, in or out of distribution.")]
+RankingPart = Annotated[Literal["all", "id", "ood"], Query(description="All tasks, in or out of distribution.")]
 Scale = Annotated[Literal["raw", "normalised"], Query(description="normalised: (score − random) / (1 − random).")]
 Version = Annotated[str, Query(pattern=r"^[0-9][0-9.]{0,15}$", description="Version of the benchmark.")]
 SubmissionId = Annotated[int, Path(ge=1, le=2**53)]

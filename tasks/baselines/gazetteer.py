@@ -14,9 +14,9 @@ from ita_med.tasks.scoring.matching import Located
 MIN_SHARE = 0.5
 _WORD = re.compile(r"\w+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
-Key = tuple[str, ...]
+FoldedWords = tuple[str, ...]
 """The words of a mention as they are compared."""
-Gazetteer = dict[str, list[Key]]
+Gazetteer = dict[str, list[FoldedWords]]
 """First word -> the entries that start with it, longest first."""
 
 
@@ -42,12 +42,12 @@ def shapes(text: str) -> list[Word]:
 Reading = Callable[[str], list[Word]]
 
 
-def key(mention: str, read: Reading = words) -> Key:
+def key(mention: str, read: Reading = words) -> FoldedWords:
     """The words of a mention as they are compared, read by `words` or `shapes`."""
     return tuple(word.key for word in read(mention))
 
 
-def of(entries: Iterable[Key]) -> Gazetteer:
+def of(entries: Iterable[FoldedWords]) -> Gazetteer:
     """A gazetteer of these entries, for `find` and `occurrences`."""
     by_word: Gazetteer = {}
     for entry in sorted(filter(None, set(entries)), key=lambda e: (-len(e), e)):
@@ -64,15 +64,15 @@ def learn(
     some places and a plain word in many.
     """
     texts = list(annotated)
-    candidates: dict[str, set[Key]] = {}
+    candidates: dict[str, set[FoldedWords]] = {}
     for text, mentions in texts:
         for label, start, end in mentions:
             candidates.setdefault(label, set()).add(key(text[start:end], read))
     learned = {}
     for label in sorted(candidates):
         everything = of(candidates[label])
-        occurring: Counter[Key] = Counter()
-        annotated_too: Counter[Key] = Counter()
+        occurring: Counter[FoldedWords] = Counter()
+        annotated_too: Counter[FoldedWords] = Counter()
         for text, mentions in texts:
             places = {(start, end) for name, start, end in mentions if name == label}
             for entry, start, end in occurrences(text, everything, read):
@@ -82,7 +82,7 @@ def learn(
     return learned
 
 
-def occurrences(text: str, gazetteer: Gazetteer, read: Reading = words) -> Iterator[tuple[Key, int, int]]:
+def occurrences(text: str, gazetteer: Gazetteer, read: Reading = words) -> Iterator[tuple[FoldedWords, int, int]]:
     """Every place (entry, start, end) where an entry occurs, overlapping ones too: left to right, longest first."""
     read_words = read(text)
     keys = tuple(word.key for word in read_words)

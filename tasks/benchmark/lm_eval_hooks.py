@@ -21,11 +21,11 @@ from ita_med.tasks.benchmark.task_data import TaskData, available, load
 from ita_med.tasks.scoring import metrics
 
 log = logging.getLogger("ita_med")
-Key = tuple[str, str]
+TaskAndData = tuple[str, str]
 """(task, provenance of its data)."""
-CountedAnswer = tuple[Key, str, tuple[float, ...]]
+CountedAnswer = tuple[TaskAndData, str, tuple[float, ...]]
 """(key, cluster, counts)."""
-_loaded: dict[Key, TaskData] = {}
+_loaded: dict[TaskAndData, TaskData] = {}
 
 
 def documents(ita_med_task: str = "", mirror: str | None = None, **_: Any) -> dict[str, Any]:

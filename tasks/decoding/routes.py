@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 ROUTES = ("hf", "vllm", "openai")
-Settings = dict[str, Any]
+DecodingOptions = dict[str, Any]
 
 
 def of_model(model: str) -> str:
@@ -42,12 +42,14 @@ def constraint_of(doc: dict[str, Any], kind: str = "schema") -> Constraint:
     return grammar.constraint(data, data.by_id[doc["id"]], kind)
 
 
-def settings(route: str, constraint: Constraint, options: Settings, model_args: Settings) -> Settings:
+def settings(
+    route: str, constraint: Constraint, options: DecodingOptions, model_args: DecodingOptions
+) -> DecodingOptions:
     """The generation settings `options`, with the constraint in the form that the route's backend takes."""
     if route not in ROUTES:
         raise ItaMedError(f'no route of constrained decoding is called "{route}"; known: {", ".join(ROUTES)}')
     if route == "hf":
-        found: Settings = {"logits_processor": [Carried.make(constraint, options, model_args)]}
+        found: DecodingOptions = {"logits_processor": [Carried.make(constraint, options, model_args)]}
     elif isinstance(constraint, str):
         raise ItaMedError("verbatim answers are for the route hf; servers take JSON schemas only")
     elif route == "vllm":
@@ -72,7 +74,7 @@ class Carried(str):
     max_new_tokens: int | None
 
     @classmethod
-    def make(cls, constraint: Constraint, options: Settings, model_args: Settings) -> Carried:
+    def make(cls, constraint: Constraint, options: DecodingOptions, model_args: DecodingOptions) -> Carried:
         """A constraint that travels in the settings of a request.
 
         Args:

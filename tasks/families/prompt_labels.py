@@ -91,10 +91,10 @@ Upstream's CONTAINS runs both ways (a finding to the exam that contains it, a th
 neutral."""
 
 
-Words = TypeVar("Words")
+LabelWords = TypeVar("LabelWords")
 
 
-def words_of(task: Task, table: dict[tuple[str, str], Words]) -> Words:
+def words_of(task: Task, table: dict[tuple[str, str], LabelWords]) -> LabelWords:
     """The words of a task in one of the tables above; an ItaMedError where it has none."""
     if (task.dataset, task.config) not in table:
         raise ItaMedError(

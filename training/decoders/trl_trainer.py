@@ -22,7 +22,7 @@ from trl import SFTTrainer
 from ita_med.borrowed.trl_inside import only_labelled_positions
 from ita_med.training.backend.libraries import IGNORED
 
-Batch = dict[str, torch.Tensor]
+TensorBatch = dict[str, torch.Tensor]
 
 
 @dataclass
@@ -31,7 +31,7 @@ class PackedRows:
 
     pad_token_id: int
 
-    def __call__(self, rows: list[dict[str, Any]]) -> Batch:
+    def __call__(self, rows: list[dict[str, Any]]) -> TensorBatch:
         ids = [torch.tensor(row["input_ids"]) for row in rows]
         lengths = [row.get("seq_lengths") or [len(row["input_ids"])] for row in rows]
         places = [torch.cat([torch.arange(length) for length in of_row]) for of_row in lengths]

@@ -21,12 +21,12 @@ from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, FormExample, Item
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.families.family import Answer
 from ita_med.tasks.families.forms import LONGEST_VALUE
-from ita_med.training.encoders.heads import EncoderRow, LoadedPart, Part, Scores, infer_windows, pooled_scores
+from ita_med.training.encoders.heads import EncoderRow, HeadScores, LoadedPart, Part, infer_windows, pooled_scores
 from ita_med.training.encoders.text import Place, Window, shortened, windows
 
 BATCH = 16
 """Notes that are read at once when predicting."""
-Forms = Sequence[FormExample]
+FormExamples = Sequence[FormExample]
 
 
 def parts(
@@ -45,7 +45,7 @@ def parts(
     return [part for part in made if part.counts["gold"]]
 
 
-def _options(notes: Forms, tokenizer: Any, facts: dict[str, Any]) -> Part:
+def _options(notes: FormExamples, tokenizer: Any, facts: dict[str, Any]) -> Part:
     offered = {option for note in notes for item in note.items for option in item.options}
     labels = [UNKNOWN, *sorted(offered - UNKNOWN_VALUES)]
     rows, counts = [], {"gold": 0, "expressed": 0}
@@ -62,7 +62,7 @@ def _options(notes: Forms, tokenizer: Any, facts: dict[str, Any]) -> Part:
     return Part("options", "classes", labels, rows, facts, counts)
 
 
-def _values(notes: Forms, tokenizer: Any, facts: dict[str, Any]) -> Part:
+def _values(notes: FormExamples, tokenizer: Any, facts: dict[str, Any]) -> Part:
     rows, counts = [], {"gold": 0, "expressed": 0}
     for note in notes:
         for item in note.items:
@@ -134,13 +134,13 @@ def answers(loaded: dict[str, LoadedPart], data: TaskData) -> dict[str, Answer]:
     return found
 
 
-def _choose(labels: list[str], item: Item, scores: list[Scores]) -> str:
+def _choose(labels: list[str], item: Item, scores: list[HeadScores]) -> str:
     best = pooled_scores(scores)
     allowed = np.array([label in (UNKNOWN, *item.options) for label in labels])
     return labels[int(np.where(allowed, best, -np.inf).argmax())]
 
 
-def _extract(text: str, read: list[Window], scores: list[Scores]) -> str:
+def _extract(text: str, read: list[Window], scores: list[HeadScores]) -> str:
     """The best piece of any window that beats "nothing" in its own window; at most `LONGEST_VALUE` characters."""
     value, margin = "", 0.0
     for window, of_window in zip(read, scores, strict=True):

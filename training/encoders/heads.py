@@ -22,7 +22,7 @@ HEADS = {
 }
 TARGETS = ("labels", "sizes", "options", "allowed")
 """What a batch holds beside the encoder's inputs."""
-Scores = NDArray[np.float32]
+HeadScores = NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -154,21 +154,21 @@ def pooled(logits: torch.Tensor, sizes: list[int]) -> torch.Tensor:
     return torch.stack(parts)
 
 
-def pooled_scores(scores: Sequence[Scores]) -> Scores:
+def pooled_scores(scores: Sequence[HeadScores]) -> HeadScores:
     """`pooled` for one candidate: (classes,) from the scores of each window."""
     stacked = np.stack(scores)
-    best: Scores = stacked.max(0)
+    best: HeadScores = stacked.max(0)
     if len(best) > 1:
         best[0] = stacked[:, 0].min()
     return best
 
 
-def infer(loaded: LoadedPart, sequences: Sequence[Inputs]) -> list[Scores]:
+def infer(loaded: LoadedPart, sequences: Sequence[Inputs]) -> list[HeadScores]:
     """The scores of every sequence: (tokens, 3 * labels), (tokens, 2) for first and last token, or (classes,)."""
     import torch
 
     model, order = loaded.model, sorted(range(len(sequences)), key=lambda n: -len(sequences[n]["input_ids"]))
-    found: list[Scores] = [np.zeros(0, np.float32)] * len(sequences)
+    found: list[HeadScores] = [np.zeros(0, np.float32)] * len(sequences)
     with torch.inference_mode():
         for at in range(0, len(order), loaded.batch_size):
             chosen = order[at : at + loaded.batch_size]
@@ -180,7 +180,7 @@ def infer(loaded: LoadedPart, sequences: Sequence[Inputs]) -> list[Scores]:
     return found
 
 
-def infer_windows(loaded: LoadedPart, by_text: Sequence[list[Window]]) -> list[list[Scores]]:
+def infer_windows(loaded: LoadedPart, by_text: Sequence[list[Window]]) -> list[list[HeadScores]]:
     """`infer` for the windows of many texts, text by text."""
     flat = iter(infer(loaded, [window.inputs for windows in by_text for window in windows]))
     return [[next(flat) for _ in windows] for windows in by_text]

@@ -8,14 +8,12 @@ from typing import Any
 
 from ita_med import catalogue
 from ita_med.schema import FormExample, RelationExample, SpanExample
+from ita_med.tasks.baselines.predict import Answers
 from ita_med.tasks.benchmark.task_data import TaskData
-from ita_med.tasks.families.family import Answer
 from ita_med.tasks.families.registry import family_of
 from ita_med.training.encoders import choice, forms, pairs, tagging
 from ita_med.training.encoders.heads import LoadedPart, Part
 from ita_med.training.recipe import Recipe
-
-Answers = dict[str, Answer]
 
 
 @dataclass(frozen=True)

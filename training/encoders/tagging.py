@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ita_med.schema import RelationExample, Span, SpanExample
-from ita_med.training.encoders.heads import IGNORED, EncoderRow, LoadedPart, Part, Scores, infer_windows
+from ita_med.training.encoders.heads import IGNORED, EncoderRow, HeadScores, LoadedPart, Part, infer_windows
 from ita_med.training.encoders.text import Place, Window, units, windows
 
 OUTSIDE, BEGIN, INSIDE = range(3)
@@ -114,7 +114,7 @@ def tag(loaded: LoadedPart, texts: Sequence[str]) -> list[list[Span]]:
     ]
 
 
-def _merged(read: list[Window], scores: list[Scores], places: list[Place], labels: int) -> Scores:
+def _merged(read: list[Window], scores: list[HeadScores], places: list[Place], labels: int) -> HeadScores:
     """(units, labels, 3): of each unit the scores from the window in which it has the most context."""
     found = np.zeros((len(places), labels, 3), np.float32)
     context = np.full(len(places), -1)

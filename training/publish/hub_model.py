@@ -41,7 +41,7 @@ NOTICES = {
 }
 """What these licences want beside every derived model."""
 
-Files = dict[str, Path | bytes]
+FilesToPublish = dict[str, Path | bytes]
 
 
 @dataclass
@@ -49,7 +49,7 @@ class PublishedModel:
     """change: None in a dry run that could not ask the Hub. card: the README."""
 
     change: upload.Change | None
-    files: Files
+    files: FilesToPublish
     card: str
 
 
@@ -243,7 +243,7 @@ def stale(others: list[str]) -> list[str]:
     return [path for path in others if any(Path(path).match(p) and path.count("/") == p.count("/") for p in ours)]
 
 
-def _no_folders(files: Files, run: Path) -> None:
+def _no_folders(files: FilesToPublish, run: Path) -> None:
     """Nothing that is published names a folder of this machine."""
     own = {str(run.resolve()), str(Path.home())} - {"/"}
     for name, content in files.items():
