@@ -65,6 +65,7 @@ def test_tasks_in_distribution_come_first_and_the_others_after_them() -> None:
 
 
 def test_every_family_has_tasks_of_both_kinds() -> None:
+    """AVG is the mean of all families, in distribution and out of it."""
     kinds = Counter((task.family, task.distribution) for task in catalogue.tasks())
     assert set(kinds) == {(family, kind) for family in FAMILIES for kind in ("id", "ood")}
 

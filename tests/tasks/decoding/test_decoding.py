@@ -29,6 +29,7 @@ from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.decoding import grammar, routes
 from ita_med.tasks.evaluation import chat_template, eval_run, evaluate, model
 from ita_med.tasks.families.json_schema import Schema, longest_answer
+from ita_med.tasks.families.registry import family_of
 
 torch = pytest.importorskip("torch")
 llguidance = pytest.importorskip("llguidance")
@@ -147,7 +148,7 @@ def accepts(tokenizer: Any, constraint: grammar.Constraint, text: str) -> bool:
 
 
 def kinds(data: TaskData) -> tuple[str, ...]:
-    return grammar.KINDS if data.task.family in ("ner", "re", "arg") else grammar.KINDS[:1]
+    return grammar.KINDS if data.family.copies_text else grammar.KINDS[:1]
 
 
 @pytest.mark.parametrize("name", READY)
@@ -253,7 +254,7 @@ def test_whatever_a_model_wants_its_answer_ends_in_time_and_parses(
     examples = random.Random(name).sample(data.examples, 4)
     for kind in kinds(data):
         constraints = [grammar.constraint(data, example, kind) for example in examples]
-        texts, processor = walk(bytes_tokenizer, constraints, 32 if data.task.family == "qa" else 256, prefer)
+        texts, processor = walk(bytes_tokenizer, constraints, 32 if data.family.multiple_choice else 256, prefer)
         assert all(row.ended for row in processor.rows)
         for example, text in zip(examples, texts, strict=True):
             assert text, "not ended within the budget"
@@ -749,7 +750,7 @@ def test_real_tokenizers_pass_right_answers_and_end_in_time(real_tokenizer: Any,
             constraints = [grammar.constraint(data, example, kind) for example in examples]
             for example, constraint in zip(examples, constraints, strict=True):
                 assert accepts(real_tokenizer, constraint, f" {data.target(example)}")
-            budget = 24 if data.task.family == "qa" else 160
+            budget = 24 if data.family.multiple_choice else 160
             texts, _ = walk(real_tokenizer, constraints[:2], budget, endless)
             assert all(data.parse(text, e) is not None for text, e in zip(texts, examples, strict=False))
 
@@ -817,7 +818,7 @@ def test_a_real_model_answers_in_form_through_plain_lm_eval(embedded: dict[str, 
 # --- questions by log-likelihood
 
 
-QUESTIONS = [task.id for task in catalogue.tasks(ready=True) if task.family == "qa"]
+QUESTIONS = [task.id for task in catalogue.tasks(ready=True) if family_of(task).multiple_choice]
 
 
 class Likes(LM):

@@ -24,6 +24,8 @@ REAL = [
 SECONDS = 2.0
 """Of computing, the most that any one output may cost the parser and the scorer."""
 ZERO = {"parse_failure", "abstained"}
+EMPTY: dict[str, Any] = {"spans": [], "relations": [], "form": {}, "choice": None}
+"""Schema of a family's examples -> the value that stands for nothing found."""
 
 
 @pytest.fixture(params=READY)
@@ -45,7 +47,7 @@ def one(data: TaskData, example: Example, raw: str) -> dict[str, float]:
 def fields(data: TaskData) -> tuple[str, Any]:
     """The key of the answer and the value that stands for nothing found."""
     target = json.loads(data.target(some(data)))
-    return next(iter(target)), {"ner": [], "arg": [], "re": [], "crf": {}, "qa": None}[data.task.family]
+    return next(iter(target)), EMPTY[data.family.example_schema]
 
 
 # --- prompts and round trips
@@ -256,14 +258,12 @@ WRONG_TYPES: dict[str, list[str]] = {
         '{"choice": "Z"}',
     ],
 }
-SCHEMA = {"ner": "spans", "arg": "spans", "re": "relations", "crf": "form", "qa": "choice"}
 
 
 def test_wrong_types_in_every_place_are_failures(data: TaskData) -> None:
     example, (key, _) = some(data), fields(data)
-    accepted = [
-        raw for raw in WRONG_TYPES[SCHEMA[data.task.family]] if data.parse(raw.replace("%s", key), example) is not None
-    ]
+    wrong = WRONG_TYPES[data.family.example_schema]
+    accepted = [raw for raw in wrong if data.parse(raw.replace("%s", key), example) is not None]
     assert accepted == []
 
 
@@ -294,7 +294,8 @@ def test_lone_surrogates_and_null_characters_in_an_answer_are_only_wrong(data: T
     example, (key, nothing) = some(data), fields(data)
     silent = one(data, example, json.dumps({key: nothing}))
     for text in ("\\ud800", "\\u0000", "\\udfff\\ud800"):
-        value = {"form": f'{{"{text}": "{text}"}}', "choice": f'"{text}"'}.get(SCHEMA[data.task.family], f'["{text}"]')
+        values = {"form": f'{{"{text}": "{text}"}}', "choice": f'"{text}"'}
+        value = values.get(data.family.example_schema, f'["{text}"]')
         found = one(data, example, f'{{"{key}": {value}}}')
         assert found["score"] <= silent["score"]
 
