@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ita_med import catalogue
-from ita_med.dataset_builders import build_record, known_overlaps, licences
+from ita_med import catalogue, licence_table
+from ita_med.dataset_builders import build_record, known_overlaps
 from ita_med.printing import markdown_table
 from ita_med.version import __version__
 
@@ -83,7 +83,7 @@ def front_matter(entry: catalogue.Dataset, record: dict[str, Any] | None, *, dat
     """The YAML header that the Hub reads; with `data`, also the configs that `datasets.load_dataset` reads."""
     import yaml
 
-    licence = licences.hub_id(entry.licence)
+    licence = licence_table.hub_id(entry.licence)
     head: dict[str, Any] = {"language": ["it"], "license": licence}
     if licence == "other":
         head |= {"license_name": re.sub(r"[^a-z0-9.]+", "-", entry.licence.lower()).strip("-")}

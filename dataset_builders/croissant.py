@@ -10,8 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med import licence_table
 from ita_med.catalogue import Dataset
-from ita_med.dataset_builders import licences
 from ita_med.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def metadata(entry: Dataset, root: Path, configs: dict[str, str], version: str, 
         "alternateName": entry.name,
         "description": f"{note} {entry.note}".strip(),
         "inLanguage": "it",
-        "license": licences.address(entry.licence),
+        "license": licence_table.address(entry.licence),
         "url": entry.homepage,
         "citeAs": entry.citation,
         "version": version,

@@ -18,26 +18,8 @@ from ita_med.catalogue import Dataset
 from ita_med.dataset_builders import build, build_record, cards
 from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import DataError, ItaMedError
+from ita_med.licence_table import is_redistributable
 from ita_med.version import __version__
-
-REDISTRIBUTABLE = frozenset(
-    [
-        "Apache-2.0",
-        "Apache-2.0 (Hub card)",
-        "Apache-2.0 (README)",
-        "CC BY 4.0",
-        "CC BY-NC",
-        "CC BY-NC 4.0",
-        "CC BY-SA 4.0",
-        "MIT",
-        "MIT (Hub card)",
-    ]
-)
-"""Licences, as the catalogue states them, that allow redistribution; access must be open besides.
-
-Not here on purpose: no licence stated, no derivatives (ND), statements that differ from place to place, and licences
-that were only inferred.
-"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +39,7 @@ def why_withheld(entry: Dataset) -> str:
     """Why a dataset may not be redistributed, or "" if it may."""
     if entry.access != "open":
         return f"access to it is {entry.access}"
-    if entry.licence not in REDISTRIBUTABLE:
+    if not is_redistributable(entry.licence):
         return f"its licence does not clearly allow it: {entry.licence}"
     return ""
 
