@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, checksums, sources
@@ -40,6 +41,10 @@ class Builder(Protocol):
     ) -> Iterator[tuple[str, str, list[Example]]]: ...
 
 
+PARTS = ("VERSION", "SOURCES", "CONFIGS", "read")
+"""The names of `Builder`, all of which a module must have."""
+
+
 @dataclass
 class Built:
     """Where a dataset came from ("mirror", "cache" or "embedded") and what was counted.
@@ -64,7 +69,30 @@ def builder(name: str) -> Builder:
         raise ItaMedError(f"{name}: no builder yet (planned); upstream: {entry.homepage}")
     if not entry.has_builder:
         raise ItaMedError(f"{name} is unavailable: {entry.reason}; {entry.ask}")
-    return cast(Builder, import_module(f"ita_med.dataset_builders.datasets.{name}"))
+    module = _import(entry.id)
+    if missing := [part for part in PARTS if not hasattr(module, part)]:
+        where = f"dataset_builders/datasets/{name}/__init__.py"
+        raise ItaMedError(f"{name}: {where} has no {', '.join(missing)}; a builder has {', '.join(PARTS)}")
+    for config, schema in module.CONFIGS.items():
+        if schema not in SCHEMAS:
+            raise ItaMedError(f'{name}: CONFIGS gives "{config}" the schema "{schema}", expected {", ".join(SCHEMAS)}')
+    return cast(Builder, module)
+
+
+def _import(name: str) -> ModuleType:
+    path = f"ita_med.dataset_builders.datasets.{name}"
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        rows = {entry.id for entry in catalogue.datasets()}
+        others = sorted(found.parent.name for found in build_record.DATASETS.glob("*/__init__.py"))
+        hint = ", ".join(other for other in others if other not in rows)
+        raise ItaMedError(
+            f"{name}: there is no folder dataset_builders/datasets/{name}; a builder's folder has the id of its row"
+            + (f" (folders without a row: {hint})" if hint else "")
+        ) from error
 
 
 def open_files(name: str, mirror: str | None = None, *, download: bool = True) -> sources.Files:
@@ -101,8 +129,13 @@ def validated(
     report.warn("synthetic_sample", files.kind == sources.EMBEDDED)
     ids: dict[str, Seen] = {}
     for config, split, group in module.read(files, configs or list(module.CONFIGS), report):
+        if config not in module.CONFIGS:
+            raise DataError(f'{name}: read yields the config "{config}", CONFIGS has {", ".join(module.CONFIGS)}')
         if not group:
             raise DataError(f"{name}: {config}/{split} has no examples: an upstream file is empty ({_last(files)})")
+        if type(group[0]) is not SCHEMAS[module.CONFIGS[config]]:
+            kind, schema = type(group[0]).__name__, module.CONFIGS[config]
+            raise DataError(f'{name}: {config}/{split}: read yields a {kind}, but CONFIGS says the schema "{schema}"')
         for example in group:
             example.split = split
             try:

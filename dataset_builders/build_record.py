@@ -21,9 +21,12 @@ COUNTS_FILE = "counts.json"
 MAX_FILES_PER_FOLDER = 1000
 
 
+DATASETS = Path(__file__).parent / "datasets"
+
+
 def folder(name: str) -> Path:
     """The folder of a builder, which holds card.md, SHA256SUMS, counts.json and sample/."""
-    return Path(__file__).parent / "datasets" / catalogue.dataset(name).id
+    return DATASETS / catalogue.dataset(name).id
 
 
 def pinned(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ita_med import catalogue, licence_table
 from ita_med.dataset_builders import build_record, known_overlaps
+from ita_med.errors import ItaMedError
 from ita_med.printing import markdown_table
 from ita_med.version import __version__
 
@@ -115,7 +116,9 @@ def _size(examples: int) -> str:
 
 def _card_text(name: str) -> str:
     path = build_record.folder(name) / "card.md"
-    return path.read_text("utf-8") if path.is_file() else ""
+    if not path.is_file():
+        raise ItaMedError(f"{name}: {path} is missing: it says what no code can (origin, known errors, personal data)")
+    return path.read_text("utf-8")
 
 
 def _own_text(name: str) -> str:

@@ -218,6 +218,8 @@ def resolve(
     """The dataset's raw files from the mirror (or `ITA_MED_MIRROR`), else the cache, else the network."""
     mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
     if mirror == EMBEDDED:
+        if not sample.is_dir():
+            raise SourceError(f"{dataset}: {sample} is missing: it holds a few synthetic files in upstream's format")
         return Files(dataset, sample, EMBEDDED)
     if mirror:
         folder = Path(mirror) / dataset

@@ -49,7 +49,7 @@ BAD_ROWS = [
     (template(families='"ner, re"'), f"{DATASET}families is 'ner, re', expected a list"),
     (
         template(families='["NER"]'),
-        f"{DATASET}families, entry 1 is 'NER', expected one of ner, re, crf, qa, arg, corpus",
+        f"{DATASET}families, entry 1 is 'NER', expected one of ner, re, crf",
     ),
     (template(families="[]"), f"{DATASET}families names each family once, and one at least"),
     (template(status='"Ready"'), f"{DATASET}status is 'Ready', expected one of ready, unverified"),
