@@ -188,9 +188,10 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 import pyarrow as pa, pyarrow.parquet as pq
-from ita_med.dataset_builders import build, documents
+from ita_med.dataset_builders import build
+from ita_med.dataset_builders.formats import text_chunks
 
-documents.CHUNK_DOCUMENTS = 500
+text_chunks.CHUNK_DOCUMENTS = 500
 mirror = Path(sys.argv[1])
 folder = mirror / "biobert_italian" / "BioBERT_Italian" / "data"
 folder.mkdir(parents=True)
