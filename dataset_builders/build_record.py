@@ -56,7 +56,7 @@ def counts(version: str, report: BuildReport) -> dict[str, Any]:
     return {"version": version, "configs": dict(sorted(plain["configs"].items())), "warnings": plain["warnings"]}
 
 
-def record(name: str, version: str, files: sources.Files, report: BuildReport) -> dict[str, Any]:
-    """What report.json holds."""
+def record(name: str, version: str, files: sources.RawFiles, report: BuildReport) -> dict[str, Any]:
+    """The content of report.json: which files were read, and the counts."""
     head = {"dataset": name, "source": files.kind, "files": condense(files.seen)}
     return head | counts(version, report)

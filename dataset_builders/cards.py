@@ -49,8 +49,10 @@ OUR_CITATION = f"""@software{{ita_med,
 def card(name: str, record: dict[str, Any] | None = None) -> str:
     """The card as Markdown with the Hub's YAML header.
 
-    record: of a build; its Parquet files are taken to lie beside the card. Without one, the card is that of the
-        builder: it names no data files, and counts are the expected ones or "not seen".
+    Args:
+        name: The dataset.
+        record: Of a build, whose Parquet files are taken to lie beside the card. Without one, the card is that of the
+            builder: it names no data files, and counts are the expected ones or "not seen".
     """
     entry = catalogue.dataset(name)
     known = record or _expected_record(name)

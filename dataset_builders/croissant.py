@@ -65,8 +65,12 @@ CONTEXT = {
 def metadata(entry: Dataset, root: Path, configs: dict[str, str], version: str, note: str = "") -> dict[str, Any]:
     """Croissant 1.1 JSON-LD for the Parquet files below `root`.
 
-    configs: config -> schema; those without a file are left out.
-    note: is put before the description (that this is the synthetic sample, for example).
+    Args:
+        entry: The dataset's row of the catalogue.
+        root: The built folder.
+        configs: Config -> schema; those without a file are left out.
+        version: Of the data.
+        note: Is put before the description (that this is the synthetic sample, for example).
     """
     files: list[dict[str, Any]] = []
     record_sets = []

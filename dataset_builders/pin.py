@@ -44,7 +44,7 @@ def pin(name: str, mirror: str, to: Path) -> None:
     write_json(to / build_record.COUNTS_FILE, build_record.counts(module.VERSION, report))
 
 
-def _is_sample(name: str, files: sources.Files) -> bool:
+def _is_sample(name: str, files: sources.RawFiles) -> bool:
     """Whether all files that were read are those of the sample, byte for byte."""
     sample = (build_record.folder(name) / "sample").rglob("*")
     digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in sample if path.is_file()}
