@@ -3,10 +3,19 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 RUNS   ?= runs/demo
-
 PORT   ?= 0
+# Processes that run the tests: a number, or "auto" for one per core.
+JOBS   ?= auto
 
-.PHONY: demo stop test lint clean
+# torch goes first, at a version of which the package index has a CPU build where this project is developed; elsewhere
+# `make test-torch TORCH=torch` takes what the index offers, which may be gigabytes of CUDA.
+TORCH      ?= torch==2.13.0
+TORCH_VENV ?= .venv-torch
+
+# What the wheel is made of.
+SOURCES = pyproject.toml setup.py $(shell find ita_med dataset_builders tasks training leaderboard -type f -not -path '*/__pycache__/*')
+
+.PHONY: demo stop test test-fast test-torch test-all lint clean
 
 demo: $(VENV)/.demo stop
 	rm -rf $(RUNS)
@@ -30,8 +39,19 @@ stop:
 	@if ps -p "$$(cat $(RUNS)/board.pid 2>/dev/null || echo 0)" -o args= 2>/dev/null | grep -q "leaderboard serve"; then \
 	  kill $$(cat $(RUNS)/board.pid); fi; rm -f $(RUNS)/board.pid
 
+# Everything that needs no torch, on all cores.
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS)
+
+# What a contributor runs between two edits: no servers, no browser, no killed processes.
+test-fast: $(VENV)/.test
+	$(BIN)/pytest -n $(JOBS) -m "not slow"
+
+# What needs torch, in an environment of its own: models, training, constrained decoding.
+test-torch: $(TORCH_VENV)/.test
+	$(TORCH_VENV)/bin/pytest -n $(JOBS) -m torch
+
+test-all: test test-torch
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -39,7 +59,7 @@ lint: $(VENV)/.test
 	$(BIN)/python docs/generate.py --check
 
 # The wheel is installed, not the checkout: the demo shows what a user gets.
-$(VENV)/.demo: pyproject.toml setup.py $(shell find ita_med dataset_builders tasks training leaderboard -type f -not -path '*/__pycache__/*')
+$(VENV)/.demo: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q --upgrade ".[leaderboard]"
@@ -49,5 +69,12 @@ $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install -q ".[dev]"
 	touch $@
 
+$(TORCH_VENV)/.test: $(SOURCES)
+	$(PYTHON) -m venv $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip install -q --upgrade pip
+	$(TORCH_VENV)/bin/python -m pip install -q "$(TORCH)"
+	$(TORCH_VENV)/bin/python -m pip install -q --upgrade ".[dev,hf,api,train,leaderboard]"
+	touch $@
+
 clean: stop
-	rm -rf $(VENV) build dist runs *.egg-info report.html
+	rm -rf $(VENV) $(TORCH_VENV) build dist runs *.egg-info report.html

@@ -3,7 +3,7 @@
 from setuptools import find_packages, setup
 
 package_dir = {"ita_med": "ita_med", "lm_eval.tasks.ita_med": "tasks/lm_eval"}
-packages = ["ita_med", "ita_med.figures", "lm_eval.tasks.ita_med"]
+packages = ["ita_med", "ita_med.borrowed", "ita_med.figures", "lm_eval.tasks.ita_med"]
 for room in ("dataset_builders", "tasks", "training", "leaderboard"):
     package_dir[f"ita_med.{room}"] = room
     packages += [f"ita_med.{room}", *(f"ita_med.{room}.{name}" for name in find_packages(room))]

@@ -41,7 +41,6 @@ from datasets import Dataset
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer
-from trl.trainer import utils as trl_utils
 
 from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.training import recipe as recipes
@@ -52,8 +51,6 @@ from ita_med.training.decoders import sft
 from ita_med.training.models.lora import lora
 from ita_med.training.models.size import size
 
-PLAIN = trl_utils._use_triton
-"""TRL's own: our trainer replaces it for the whole process, so each of TRL's rounds puts it back."""
 TASKS = "data.tasks=[ner_e3c_disorder, arg_abstrct, re_clinkart]"
 
 
@@ -83,7 +80,6 @@ def trainers(model: Path, rows: list[PromptRow], out: Path, batch: int) -> dict[
     )
 
     def plain(packing: bool) -> Any:
-        trl_utils._use_triton = PLAIN
         recipe = a_recipe(model, "bfd" if packing else "none", batch)
         settings = sft.settings(recipe, out) | {"per_device_train_batch_size": batch, "gradient_accumulation_steps": 1}
         return SFTTrainer(str(model), SFTConfig(**settings), train_dataset=theirs, processing_class=tokenizer,

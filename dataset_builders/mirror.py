@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from ita_med import catalogue, checksums, sources
+from ita_med.borrowed.hub_inside import noted_commits
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError, SourceError
 from ita_med.files import replace_folder, write_json
@@ -101,7 +102,7 @@ def _entry(name: str, folder: Path) -> dict[str, Any]:
     return {
         "upstream": entry.homepage,
         "sources": upstream(name),
-        "commits": _hub_commits(folder),
+        "commits": noted_commits(folder),
         "licence": entry.licence,
         "access": entry.access,
         "ita_med": __version__,
@@ -114,12 +115,6 @@ def upstream(name: str) -> list[dict[str, Any]]:
     """The pinned sources of a dataset as plain data."""
     described = [{"kind": type(source).__name__, **asdict(source)} for source in build.builder(name).SOURCES]
     return list(orjson.loads(orjson.dumps(described)))
-
-
-def _hub_commits(folder: Path) -> dict[str, str]:
-    """Repository folder -> commit, as huggingface_hub noted it beside the files that it downloaded."""
-    notes = sorted(folder.glob("*/.cache/huggingface/download/**/*.metadata"))
-    return {note.relative_to(folder).parts[0]: note.read_text("utf-8").split("\n", 1)[0] for note in notes}
 
 
 # ----- filling -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ and to say in one line what is wrong.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TRIES = 4
 RACES = 5
 LONGEST_WAIT = 600.0
+USED_UP = re.compile(r'"\s*;\s*r\s*=\s*0+\s*;\s*t\s*=\s*(\d+)')
+"""A RateLimit header (IETF draft-ietf-httpapi-ratelimit-headers-09) without requests left, and the seconds to wait."""
 WAIT_AND_TRY_AGAIN = {408, 429, 500, 502, 503, 504}
 
 Returned = TypeVar("Returned")
@@ -172,16 +175,19 @@ def _size(local: Path | bytes) -> int:
 
 
 def _differs(local: Path | bytes, there: Any) -> bool:
-    from huggingface_hub.utils.sha import git_hash
-
     if _size(local) != there.size:
         return True
     if there.lfs is None:
-        return git_hash(local if isinstance(local, bytes) else local.read_bytes()) != there.blob_id
+        return git_blob(local if isinstance(local, bytes) else local.read_bytes()) != there.blob_id
     if isinstance(local, bytes):
         return hashlib.sha256(local).hexdigest() != there.lfs.sha256
     with local.open("rb") as file:  # weights may be larger than the memory
         return hashlib.file_digest(file, "sha256").hexdigest() != there.lfs.sha256
+
+
+def git_blob(content: bytes) -> str:
+    """The id of a file's content in git, as `git hash-object` prints it."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _tagged(api: HfApi, change: Change, kind: str, tag: str) -> bool:
@@ -237,18 +243,16 @@ def patiently(call: Callable[[], Returned]) -> Returned:
 
 def _wait(error: Exception, tries: int) -> float | None:
     """Seconds until the next try; None if it would not help."""
-    from huggingface_hub.utils import parse_ratelimit_headers
-
     response = getattr(error, "response", None)
     if response is None:
         return 2.0 ** (tries - 2)
     if response.status_code not in WAIT_AND_TRY_AGAIN:
         return None
-    limit, after = parse_ratelimit_headers(response.headers), response.headers.get("Retry-After", "")
-    if limit is not None and limit.remaining == 0:
-        asked = limit.reset_in_seconds + 1.0
-    else:
-        asked = float(after) if after.isdigit() else 2.0 ** (tries - 2)
+    asked, after = 2.0 ** (tries - 2), response.headers.get("Retry-After", "")
+    if used_up := USED_UP.search(response.headers.get("RateLimit", "")):
+        asked = int(used_up[1]) + 1.0
+    elif after.isdigit():
+        asked = float(after)
     return asked if asked <= LONGEST_WAIT else None
 
 

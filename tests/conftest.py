@@ -27,6 +27,16 @@ REAL_MIRROR = os.environ.pop("ITA_MED_MIRROR", os.environ.get("ITA_MED_TEST_MIRR
 os.environ["ITA_MED_TEST_MIRROR"] = REAL_MIRROR  # for the workers of pytest-xdist, which begin with this environment
 
 
+TORCH_FIXTURES = {"tiny", "tiny_model", "tiny_encoders"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on a model made here carry the mark `torch` by themselves."""
+    for item in items:
+        if TORCH_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("torch")
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty download cache for every test."""

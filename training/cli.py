@@ -86,18 +86,14 @@ def _launch(profile: str, processes: int | None) -> int:
 
 def _profile(name: str) -> Path:
     """An accelerate configuration: a file, or one of those that come with TRL."""
-    from importlib.util import find_spec
+    from ita_med.borrowed.trl_inside import accelerate_profiles
 
     if Path(name).is_file():
         return Path(name)
-    spec = find_spec("trl")
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(spec.origin).parent / "accelerate_configs"
-    if not (folder / f"{name}.yaml").is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise ItaMedError(f"--accelerate {name}: no such file, nor one of {known}")
-    return folder / f"{name}.yaml"
+    known = accelerate_profiles()
+    if name not in known:
+        raise ItaMedError(f"--accelerate {name}: no such file, nor one of {', '.join(known)}")
+    return known[name]
 
 
 def _without_launch(arguments: list[str]) -> list[str]:

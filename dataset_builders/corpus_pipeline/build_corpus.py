@@ -212,16 +212,21 @@ def _run_local(all_stages: list[Stage], work: steps.Work, workers: int) -> None:
     if workers > 1:
         # workers are forked from a process that has already imported what they need
         multiprocess.set_forkserver_preload([steps.__name__, "datatrove.executor.local"])
-    with _quiet(work.root / "log.txt") as stderr, _progress(all_stages, work, stderr):
+    with _quiet(work.root / "log.txt") as stderr:
         from datatrove.executor.local import LocalPipelineExecutor
 
-        for stage in all_stages:
-            LocalPipelineExecutor(
+        executors = {
+            stage.name: LocalPipelineExecutor(
                 stage.pipeline,
                 tasks=stage.tasks,
                 workers=min(workers, stage.tasks),
                 logging_dir=str(_logging_dir(work, stage)),
-            ).run()
+            )
+            for stage in all_stages
+        }
+        with _progress(executors, stderr):
+            for executor in executors.values():
+                executor.run()
 
 
 def _logging_dir(work: steps.Work, stage: Stage) -> Path:
@@ -289,8 +294,8 @@ def _quiet(log: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _progress(all_stages: list[Stage], work: steps.Work, stderr: TextIO) -> Iterator[None]:
-    """A bar over the tasks of all stages, on a terminal; it counts datatrove's marks of completion."""
+def _progress(executors: dict[str, Any], stderr: TextIO) -> Iterator[None]:
+    """A bar over the tasks of all stages, on a terminal. executors: name of the stage -> datatrove's executor."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -301,13 +306,14 @@ def _progress(all_stages: list[Stage], work: steps.Work, stderr: TextIO) -> Iter
     stop = threading.Event()
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("clean", total=sum(stage.tasks for stage in all_stages))
+        bar = progress.add_task("clean", total=sum(executor.tasks for executor in executors.values()))
 
         def watch() -> None:
             while not stop.wait(0.5):
-                done = {s.name: len(list((_logging_dir(work, s) / "completions").glob("*"))) for s in all_stages}
-                name = next((s.name for s in all_stages if done[s.name] < s.tasks), "finish")
-                progress.update(bar, completed=sum(done.values()), description=name)
+                left = {name: len(executor.get_incomplete_ranks()) for name, executor in executors.items()}
+                name = next((name for name in left if left[name]), "finish")
+                done = sum(executor.tasks for executor in executors.values()) - sum(left.values())
+                progress.update(bar, completed=done, description=name)
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()

@@ -57,6 +57,9 @@ _ADDRESS = (
     r"(?:[ ,–-]+\d{5})?(?:[ ,–-]+[A-Z][\wàèéìòù']+(?: \([A-Z]{2}\))?)?"
 )
 _MOBILE = r"(?<![\d.,/])(?:(?:\+|00)39[ ]?\d(?:[ .\-/]?\d){7,10}|3[2-9]\d[ .\-/]?\d{3}[ .\-]?\d{3,4})(?![\d.,/]\d|\d)"
+_LOCAL = r"\w!#$%&'*+/=?^`{|}~-"
+_EMAIL = rf"\b[{_LOCAL}](?:[.{_LOCAL}]*[{_LOCAL}])?@\w+(?:-+\w+)*(?:\.\w+(?:-+\w+)*)+\b"
+"""What Presidio's own recogniser takes for an address before it asks for the list of public suffixes."""
 _BIRTH = r"(?:(?<=[Nn]at[oa] il )|(?<=[Dd]ata di nascita: ))\d{1,2}[/.\-]\d{1,2}[/.\-](?:\d{4}|\d{2})"
 
 
@@ -81,15 +84,19 @@ def analyzer(model: str = "") -> AnalyzerEngine:
         def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
             return [RecognizerResult("PERSON", start, end, 0.8) for start, end in person_names.find(text)]
 
+    class Phone(ready.PhoneRecognizer):
+        def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
+            found: list[RecognizerResult] = super().analyze(text, entities, nlp_artifacts)
+            for result in found:  # a bare number may be an authorisation code; a word such as "tel." decides
+                result.score = 0.3
+            return found
+
     def patterns(entity: str, expression: str, score: float) -> PatternRecognizer:
         pattern = Pattern(entity.lower(), expression, score)
         # Presidio's own flags ignore case, which addresses and names cannot
         return PatternRecognizer(entity, patterns=[pattern], supported_language="it", global_regex_flags=re.M)
 
-    email = ready.EmailRecognizer.PATTERNS[0].regex
     phone_words = ["tel", "telefono", "cell", "cellulare", "recapito", "fax", "chiamare", "numero"]
-    phone = ready.PhoneRecognizer(phone_words, "it", supported_regions=["IT"], leniency=2)
-    phone.SCORE = 0.3  # a bare number may be an authorisation code or a result; a word such as "tel." decides
     registry = RecognizerRegistry(
         [
             ready.ItFiscalCodeRecognizer(),
@@ -98,8 +105,8 @@ def analyzer(model: str = "") -> AnalyzerEngine:
             ready.ItPassportRecognizer(),
             ready.ItDriverLicenseRecognizer(),
             ready.IbanRecognizer(supported_language="it"),
-            phone,
-            patterns("EMAIL_ADDRESS", email, 0.9),
+            Phone(phone_words, "it", supported_regions=["IT"], leniency=2, name="PhoneRecognizer"),
+            patterns("EMAIL_ADDRESS", _EMAIL, 0.9),
             patterns("IT_ADDRESS", _ADDRESS, 0.8),
             patterns("IT_BIRTH_DATE", _BIRTH, 0.8),
             patterns("PHONE_NUMBER", _MOBILE, 0.6),

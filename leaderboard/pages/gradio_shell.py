@@ -12,7 +12,6 @@ import base64
 import hashlib
 import logging
 import os
-import re
 import threading
 import warnings
 from dataclasses import dataclass
@@ -20,14 +19,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ita_med.borrowed.gradio_inside import FILES, take_apart
+from ita_med.errors import ItaMedError
 from ita_med.leaderboard.pages.site import LANGUAGES, MENU, WORDS
 
 log = logging.getLogger(__name__)
 HOST = "http://shell"
-FILES = re.compile(r"(assets|static/js|static/fonts/\w+)/[\w.-]+\.(js|css|woff2?|svg|png)|theme\.css")
-SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script>", re.DOTALL)
-STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
-APP = re.compile(r"(<gradio-app[^>]*>)\s*</gradio-app>(.*?)</body>", re.DOTALL)
 NAMES = (*MENU, "model", "figures")
 POLICY = (
     "default-src 'none'; {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
@@ -130,6 +127,8 @@ def load_beside() -> None:
 def _load() -> None:
     try:
         gradio()
+    except ItaMedError as error:
+        log.warning("the pages stay without Gradio's shell: %s", error)
     except Exception:
         log.exception("the pages stay without Gradio's shell")
 
@@ -162,19 +161,10 @@ def _mounted() -> Any:
 
 
 def _taken_apart(html: str, language: str) -> Shell:
-    """The scripts, styles and element of one of Gradio's pages, with addresses that hold on any host."""
-    html = html.replace(f'"root":"{HOST}/{language}"', f'"root":location.origin+"/{language}"')
-    html = html.replace(f'"{HOST}/{language}"', f'"/{language}"').replace('"./assets/', f'"/{language}/assets/')
-    head, _, body = html.partition("</head>")
-    found = APP.search(body)
-    if found is None:
-        raise ValueError("this version of Gradio writes its page in another form")
-    opening = found[1].replace('control_page_title="true"', 'control_page_title="false"')  # titles are ours
-    scripts = SCRIPT.findall(html)
-    hashes = [_hash(code) for attributes, code in scripts if "src=" not in attributes]
-    tags = [match[0] for match in SCRIPT.finditer(head)] + STYLESHEET.findall(head)
-    policy = POLICY.format(scripts=" ".join(["script-src 'self'", *hashes]))
-    return Shell(Markup("\n".join(tags)), Markup(opening), Markup("</gradio-app>" + found[2]), policy)
+    """The scripts, styles and element of one of Gradio's pages, with the policy that lets its own scripts run."""
+    parts = take_apart(html, HOST, f"/{language}")
+    policy = POLICY.format(scripts=" ".join(["script-src 'self'", *map(_hash, parts.inline)]))
+    return Shell(Markup("\n".join(parts.head)), Markup(parts.opening), Markup(parts.closing), policy)
 
 
 def _hash(code: str) -> str:

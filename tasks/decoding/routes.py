@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ita_med.borrowed.lm_eval_inside import let_vllm_take_text
 from ita_med.errors import ItaMedError
 from ita_med.tasks.benchmark import lm_eval_hooks
 from ita_med.tasks.decoding import grammar
@@ -51,7 +51,7 @@ def settings(route: str, constraint: Constraint, options: Settings, model_args: 
     elif isinstance(constraint, str):
         raise ItaMedError("verbatim answers are for the route hf; servers take JSON schemas only")
     elif route == "vllm":
-        _let_vllm_take_text()
+        let_vllm_take_text()
         found = {"structured_outputs": json.dumps(grammar.with_separators(constraint))}
     else:
         schema = grammar.with_separators(constraint)
@@ -114,24 +114,3 @@ def _tokenizer(name: str, revision: str | None, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
-
-
-def _let_vllm_take_text() -> None:
-    """Let lm-eval's vllm backend make StructuredOutputsParams of text, in the last moment before vLLM sees it.
-
-    The object itself cannot stand in the settings: lm-eval's cache has no JSON for it, and vLLM refuses a dictionary.
-    """
-    backend: Any = sys.modules.get("lm_eval.models.vllm_causallms")
-    if backend is None or hasattr(backend.SamplingParams, "takes_text"):
-        return
-    from vllm.sampling_params import StructuredOutputsParams
-
-    make = backend.SamplingParams
-
-    def sampling_params(*args: Any, structured_outputs: Any = None, **options: Any) -> Any:
-        if isinstance(structured_outputs, str):
-            structured_outputs = StructuredOutputsParams(json=json.loads(structured_outputs))
-        return make(*args, structured_outputs=structured_outputs, **options)
-
-    sampling_params.takes_text = True  # type: ignore[attr-defined]
-    backend.SamplingParams = sampling_params

@@ -22,7 +22,7 @@ from ita_med.errors import ItaMedError
 from ita_med.files import write_json
 from ita_med.tasks.benchmark import groups, model_facts, predictions, windows
 from ita_med.tasks.benchmark.task_data import TaskData, available, load
-from ita_med.tasks.evaluation import answer_log, manifest, model, prompt_requests, run_requests
+from ita_med.tasks.evaluation import answer_log, hf_engine, manifest, model, prompt_requests, run_requests
 from ita_med.tasks.evaluation.chat_template import chat_template
 from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.model_identity import identity_of
@@ -234,7 +234,7 @@ def _constrained(run: Run, lm: Any) -> tuple[Any, Any]:
     from ita_med.tasks.decoding import routes
 
     route = routes.of_model(run.model)
-    if route == "hf" and run_requests.has_engine(lm):
+    if route == "hf" and hf_engine.supports(lm):
         from ita_med.tasks.decoding.hf import AnswerProcessor, prepare
 
         prepare(lm.tokenizer)

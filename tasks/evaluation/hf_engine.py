@@ -5,14 +5,15 @@ keys and values are computed once, and every document starts from them. A docume
 batch, in whose place the next one comes, so that one long answer does not keep fifteen finished ones waiting. And the
 keys and values of a new token are written into free columns, where transformers would copy those of all tokens.
 
-Loading the model and every step of generation are lm-eval's and transformers' own, a few tokens at a time; a batch is
-laid out as theirs (padded on the left), so that the answers are those of `HFLM.generate_until`.
+Loading the model is lm-eval's own and every step of generation transformers' own, a few tokens at a time; a batch is
+laid out as lm-eval's (padded on the left), so that the answers are those of `HFLM.generate_until`.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,12 +79,16 @@ class Batch:
 
 def supports(lm: Any) -> bool:
     """Whether this model can be run here: a decoder whose layers keep the keys and values of all positions."""
-    from lm_eval.models.huggingface import HFLM
-
-    if type(lm) is not HFLM or lm.backend != "causal" or lm.think_end_token is not None or lm.tokenizer is None:
+    backend = sys.modules.get("lm_eval.models.huggingface")  # whoever has a model of type hf has imported it
+    if backend is None or type(lm) is not backend.HFLM:
+        return False
+    if lm.backend != "causal" or lm.think_end_token is not None or lm.tokenizer is None:
         return False
     cache = _keys_values(lm, [lm.prefix_token_id] * 2)
-    return bool(cache) and all(keys.ndim == 4 and keys.shape[2] == 2 for keys, _ in cache)
+    if cache and all(keys.ndim == 4 and keys.shape[2] == 2 for keys, _ in cache):
+        return True
+    log.warning("the model keeps more than keys and values of all positions: lm-eval's own loop answers, more slowly")
+    return False
 
 
 def tokenise(lm: HFLM, prompts: list[str]) -> list[list[int]]:
@@ -150,6 +155,9 @@ class Engine:
         eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
         stop = [text for text in handle_stop_sequences(kwargs.pop("until", None), eos=eos) if text]
         most = kwargs.pop("max_gen_toks")
+        temperature = kwargs.pop("temperature", 0.0)  # transformers warns of one that it does not use
+        if kwargs["do_sample"]:
+            kwargs["temperature"] = temperature
         waiting, batch, texts = deque(range(len(group.rows))), None, [""] * len(group.rows)
         while waiting or batch:
             free = self.size - len(batch.rows) if batch else self.size
@@ -192,14 +200,18 @@ class Engine:
         if any(batch.processors):
             options["logits_processor"] = [_by_row(batch)]
         cache = growing(batch.cache, width + steps)
-        ids = self.lm._model_generate(
-            context=batch.ids,
-            attention_mask=batch.mask,
-            stop=[],
-            max_length=width + steps,
-            past_key_values=cache,
-            **options,
-        )
+        with torch.autocast(
+            self.lm.device.type, self.lm.mixed_precision_dtype, enabled=self.lm.mixed_precision_dtype is not None
+        ):
+            ids = self.lm.model.generate(
+                input_ids=batch.ids,
+                attention_mask=batch.mask,
+                max_length=width + steps,
+                past_key_values=cache,
+                pad_token_id=self.lm.tokenizer.pad_token_id,
+                use_cache=True,
+                **options,
+            )
         new = ids.shape[1] - width
         mask = torch.nn.functional.pad(batch.mask, (0, new), value=1)
         last = ids.shape[1] - 1  # the token that was made last has no keys and values yet
@@ -228,8 +240,7 @@ def _holds(text: str, stop: list[str]) -> bool:
 def _keys_values(lm: HFLM, tokens: list[int]) -> KeysValues:
     """Keys and values of some tokens at the beginning of a text; empty for a model that keeps another kind of state."""
     import torch
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
+    from transformers import DynamicCache, DynamicLayer
 
     cache = DynamicCache()  # without the model's config: every layer keeps all positions, sliding ones too
     with (

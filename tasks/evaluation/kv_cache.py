@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers import Cache, DynamicCache, DynamicLayer
 
 
 class GrowingLayer(DynamicLayer):
@@ -35,12 +35,11 @@ class GrowingLayer(DynamicLayer):
         return keys, values
 
 
-def growing(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], columns: int) -> DynamicCache:
+def growing(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], columns: int) -> Cache:
     """A cache that begins with a layer's keys and values each and has room for so many columns; without any, one that
     transformers fills as usual."""
-    cache = DynamicCache()
-    cache.layers = [GrowingLayer(keys, values, columns) for keys, values in pairs]
-    return cache
+    layers: list[Any] = [GrowingLayer(keys, values, columns) for keys, values in pairs]
+    return Cache(layers=layers) if layers else DynamicCache()
 
 
 def _with_room(x: torch.Tensor, columns: int) -> torch.Tensor:

@@ -8,6 +8,7 @@ import random
 import sys
 from typing import Any
 
+from ita_med.borrowed import lm_eval_inside
 from ita_med.errors import ItaMedError
 from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
 from ita_med.tasks.evaluation.cpu_speed import slow_numbers
@@ -55,15 +56,10 @@ def load(
         raise _needs_more(name, error) from error
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
-    if getattr(lm, "batch_size_per_gpu", None) == "auto" and hasattr(lm, "tok_batch_encode"):
-        lm.batch_size_per_gpu = CPU_BATCH if lm.device.type == "cpu" else GPU_BATCH
+    lm_eval_inside.set_automatic_batch_size(lm, cpu=CPU_BATCH, gpu=GPU_BATCH)
     if slower := slow_numbers(getattr(lm, "model", None)):
         print(f"ita-med: {slower}", file=sys.stderr)
-    if isinstance(own := getattr(lm, "chat_template_args", None), dict):
-        lm.chat_template_args = TEMPLATE_SETTINGS | own
-        if name.startswith(("vllm", "trtllm")):  # these hand the second one over apart
-            lm.chat_template_args.pop("enable_thinking")
-            lm.enable_thinking = bool(lm.enable_thinking)
+    lm_eval_inside.set_template_arguments(lm, name, TEMPLATE_SETTINGS)
     return lm
 
 
@@ -100,7 +96,8 @@ def arguments(model_args: str) -> dict[str, Any]:
 
 def max_length(lm: Any, model_args: str) -> int | None:
     """Tokens of prompt and answer that the model takes; None where only its server knows."""
-    if "_concurrent" in vars(lm):  # a server: lm-eval's default of 2,048 says nothing about it
+    api = sys.modules.get("lm_eval.models.api_models")
+    if api is not None and isinstance(lm, api.TemplateAPI):  # lm-eval's default of 2,048 says nothing about a server
         given = arguments(model_args).get("max_length")
         return int(given) if given else None
     found = getattr(lm, "max_length", None)

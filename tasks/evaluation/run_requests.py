@@ -63,7 +63,7 @@ def ask(
         processors: for constrained decoding with our own engine.
         cut: makes windows of a request.
     """
-    engine = Engine(lm, int(lm.batch_size), processors) if has_engine(lm) else None
+    engine = Engine(lm, int(lm.batch_size), processors) if supports(lm) else None
     in_windows: dict[str, list[Request]] = {}
     too_long: set[str] = set()
     for task, requests in by_task.items():
@@ -85,11 +85,6 @@ def ask(
         for key in answered:
             advance(task, copies[key])
     return Asked(journal.answers, in_windows, too_long)
-
-
-def has_engine(lm: Any) -> bool:
-    """Whether `hf_engine` can run the model; else it answers through its own `generate_until`."""
-    return hasattr(lm, "tok_batch_encode") and hasattr(lm, "_model_generate") and supports(lm)
 
 
 def _with_tokens(
@@ -157,7 +152,7 @@ def _by_lm(lm: Any, requests: list[Request], journal: Journal) -> Iterator[str]:
     size = CHUNK if of_lm_eval else SMALL_CHUNK
     for chunk in (waiting[i : i + size] for i in range(0, len(waiting), size)):
         hook = _Hook(lm, chunk, journal)
-        lm.cache_hook = hook
+        lm.set_cache_hook(hook)
         texts = _generate_until(lm, chunk)
         hook.finish([(r.key, text) for r, text in zip(chunk, texts, strict=True)])
         yield from (r.key for r in chunk)

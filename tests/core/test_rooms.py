@@ -1,8 +1,12 @@
-"""Imports go one way: leaderboard, training → tasks → dataset_builders → ita_med; and the command starts light."""
+"""Imports go one way: between the rooms, between the folders of a room, between modules; and the command starts light.
+
+leaderboard, training → tasks → dataset_builders → ita_med; inside a room, see FLOORS.
+"""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import os
 import subprocess
 import sys
@@ -17,6 +21,19 @@ FORBIDDEN = {
     "dataset_builders": {"tasks", "training", "leaderboard"},
     "tasks": {"training", "leaderboard"},
 }
+FLOORS = {
+    "ita_med": ["errors", "files", "numbers", "version", "figures", "borrowed", "."],
+    "dataset_builders": ["formats", "datasets", ".", "corpus_pipeline"],
+    "tasks": ["scoring", "families", "benchmark", "decoding", "baselines", "evaluation", "report", "."],
+    "training": [
+        *("recipe", "backend", "models", "record", "data", "decoders", "encoders", "plan", "publish", ".", "studies"),
+    ],
+    "leaderboard": ["submissions", "database", "sign_in", "results", "web", "pages", "publish", "."],
+}
+"""The folders of each room from the ground up, and modules that lie below a folder: each uses only those before it.
+
+"." stands for the other modules of the room itself.
+"""
 LAZY = {"ita_med/cli.py", "ita_med/__init__.py"}
 """The core's only files that may import rooms, inside functions."""
 HEAVY = {"torch", "datasets", "lm_eval", "transformers", "pandas", "sklearn", "pyarrow", "numpy"}
@@ -69,11 +86,10 @@ def f():
     ]
 
 
-@pytest.mark.parametrize("path", [path for name in FORBIDDEN for path in modules(name)])
-def test_a_room_imports_only_the_rooms_below_it(path: str) -> None:
-    own = path.split("/")[0]
-    used = {room(name) for name, _ in imports((ROOT / path).read_text("utf-8"))}
-    assert not used & FORBIDDEN[own]
+@pytest.mark.parametrize("own", FORBIDDEN)
+def test_a_room_imports_only_the_rooms_below_it(own: str) -> None:
+    used = {path: {room(name) for name, _ in imports((ROOT / path).read_text("utf-8"))} for path in modules(own)}
+    assert not [path for path, rooms in used.items() if rooms & FORBIDDEN[own]]
 
 
 @pytest.mark.parametrize("path", modules("ita_med"))
@@ -81,6 +97,72 @@ def test_the_core_imports_no_room_but_lazily_in_the_command(path: str) -> None:
     used = {(room(name), lazy) for name, lazy in imports((ROOT / path).read_text("utf-8")) if room(name)}
     assert not used or path in LAZY
     assert all(lazy for _, lazy in used)
+
+
+def module(path: str) -> str:
+    """ "ita_med/tasks/spans.py" -> "ita_med.tasks.spans", for the places of the checkout."""
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return name if name.split(".")[0] == "ita_med" else f"ita_med.{name}"
+
+
+PATHS = {module(path): path for room_ in ("ita_med", *ROOMS) for path in modules(room_)}
+
+
+def used_modules(name: str) -> set[str]:
+    """The package's modules that one imports, also inside functions; not what only a type checker reads."""
+    tree = ast.parse((ROOT / PATHS[name]).read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found = set()
+    for dotted, _ in imports(ast.unparse(tree)):
+        dotted = dotted if room(dotted) is None or dotted.startswith("ita_med.") else f"ita_med.{dotted}"
+        found |= {dotted if dotted in PATHS else dotted.rpartition(".")[0]} & set(PATHS)
+    return found - {name}
+
+
+USED = {name: used_modules(name) for name in PATHS}
+
+
+def floor(name: str) -> tuple[str, str]:
+    """(room, floor) of a module: a folder, a module that `FLOORS` names, or "." for the room's other modules."""
+    _, *parts = name.split(".")
+    own, *rest = parts if parts and parts[0] in ROOMS else ["ita_med", *parts]
+    return own, rest[0] if rest and rest[0] in FLOORS[own] else "."
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    try:
+        graphlib.TopologicalSorter(USED).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_every_folder_has_its_floor() -> None:
+    for own, floors in FLOORS.items():
+        folders = {path.parent.name for path in (ROOT / own).glob("*/__init__.py")}
+        assert not folders - set(floors)
+        assert all(
+            (ROOT / own / name).is_dir() or (ROOT / own / f"{name}.py").is_file() for name in floors if name != "."
+        )
+
+
+@pytest.mark.parametrize("own", FLOORS)
+def test_a_folder_uses_only_the_folders_below_it(own: str) -> None:
+    floors, wrong = FLOORS[own], []
+    for name in PATHS:
+        if floor(name)[0] != own or name == f"ita_med.{own}":  # what a package says of itself stands at its top
+            continue
+        above = floors[floors.index(floor(name)[1]) + 1 :]
+        wrong += [f"{name} uses {other}" for other in USED[name] if floor(other)[0] == own and floor(other)[1] in above]
+    assert not wrong
+
+
+def test_the_scan_of_modules_sees_a_circle_and_leaves_types_out() -> None:
+    assert "ita_med.dataset_builders.build" in USED["ita_med"]  # inside a function
+    assert "ita_med.tasks.scoring.metrics" in USED["ita_med.tasks.scoring.statistics"]
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(USED | {"ita_med.errors": {"ita_med.tasks.cli"}}).prepare()
 
 
 @pytest.mark.parametrize("path", modules("tasks/scoring"))

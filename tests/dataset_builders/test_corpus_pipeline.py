@@ -364,6 +364,19 @@ def test_looking_at_parts_of_a_text_finds_what_looking_at_all_of_it_does() -> No
     assert {(f.start, f.end, f.entity_type) for f in whole} == set(personal_data.find(text))
 
 
+@given(st.text(alphabet="ab1.@-_ +!'è\n", max_size=30))
+@settings(max_examples=500, derandomize=True, deadline=None)
+def test_an_address_is_what_presidio_takes_for_one(text: str) -> None:
+    import re
+
+    from presidio_analyzer.predefined_recognizers import EmailRecognizer
+
+    theirs = re.compile(EmailRecognizer().patterns[0].regex)
+    text = f"{text}@{text}"
+    found = [match.span() for match in re.finditer(personal_data._EMAIL, text)]
+    assert found == [match.span() for match in theirs.finditer(text)]
+
+
 SPANS = st.lists(st.integers(0, 40), min_size=2, max_size=8, unique=True).map(sorted)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ita_med import checksums, sources
+from ita_med.borrowed.hub_inside import noted_commits
 from ita_med.dataset_builders import build, mirror
 from ita_med.errors import SourceError
 
@@ -211,5 +212,5 @@ def test_the_commit_of_a_hub_download_is_noted(tmp_path: Path) -> None:
     note.parent.mkdir(parents=True)
     note.write_text("0123456789abcdef\netag\n1.0\n")
     (tmp_path / "repo" / "data.jsonl").write_text("{}")
-    assert mirror._hub_commits(tmp_path) == {"repo": "0123456789abcdef"}
+    assert noted_commits(tmp_path) == {"repo": "0123456789abcdef"}
     assert mirror._files(tmp_path) == ["repo/data.jsonl"]

@@ -29,6 +29,8 @@ from ita_med.training.record import run_folder  # noqa: E402
 
 from .conftest import write_corpus  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 DECODERS = [name for name in recipes.names() if not name.startswith(("encoders/", "scratch/"))]
 SMALL = [
@@ -284,9 +286,8 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
         assert sft.settings(flash, tmp_path)["per_device_train_batch_size"] == 16
     assert sft.weights_dtype(flash, gpu=True) == "bfloat16"
     assert sft.weights_dtype(recipes.load(recipes.find("qwen3/qwen3-1.7b-cpt")), gpu=True) == "float32"
-    for able in (True, False):
-        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda able=able: able)
-        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    for capabilities, able in (({"avx512_bf16": True}, True), ({"amx_tile": True}, True), ({"avx512_f": True}, False)):
+        monkeypatch.setattr("torch.cpu.get_capabilities", lambda found=capabilities: found)
         assert sft.settings(flash, tmp_path)["bf16"] is able, "bfloat16 is for CPUs that compute in it"
     assert trainer_settings.tracker(recipes.load(recipes.find("qwen3/qwen3-1.7b-ft"), ["report_to=wandb"])) == "wandb"
     monkeypatch.setattr(trainer_settings, "find_spec", lambda name: None)
@@ -294,21 +295,20 @@ def test_trl_is_told_the_recipe_and_nothing_is_reported(tmp_path: Path, monkeypa
 
 
 def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
     import torch
     from transformers import AutoModelForCausalLM
     from trl.trainer import utils
 
-    from ita_med.training.decoders import trl_trainer
+    from ita_med.borrowed.trl_inside import only_labelled_positions
 
     ids = torch.arange(2, 62).reshape(2, 30)
     labels = ids.clone()
     labels[:, :22] = -100
     seen = {}
-    apply = utils._ChunkedLogProbFunction.apply
-    for name in ("all", "labels"):
-        monkeypatch.setattr(utils, "_use_triton", lambda device: False)
-        if name == "labels":
-            trl_trainer.score_only_what_is_trained()
+    apply, own = utils._ChunkedLogProbFunction.apply, utils._use_triton
+    for name, scored in (("all", nullcontext), ("labels", only_labelled_positions)):
         model = AutoModelForCausalLM.from_pretrained(tiny("qwen3"))
         utils.add_fused_lm_head(model)
         rows: list[int] = []
@@ -317,7 +317,9 @@ def test_logits_of_prompts_are_left_out_and_the_loss_stays(tiny: Tiny, monkeypat
             "apply",
             lambda hidden, *a, rows=rows: rows.append(len(hidden)) or apply(hidden, *a),
         )
-        loss = model(input_ids=ids, labels=labels, fused_lm_head=True).loss
+        with scored():
+            loss = model(input_ids=ids, labels=labels, fused_lm_head=True).loss
+        assert utils._use_triton is own, "TRL's own is put back"
         loss.backward()
         seen[name] = rows, loss, [p.grad for p in model.parameters() if p.grad is not None]
     assert seen["all"][0] == [58]

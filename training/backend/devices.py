@@ -22,8 +22,9 @@ def computes_in_16_bits(recipe: Recipe) -> bool:
     """Whether products are computed in bfloat16; a CPU that has no instructions for it would be slower with it."""
     import torch
 
-    able = has_gpu() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return recipe.model.dtype == "bfloat16" and able
+    cpu = torch.cpu.get_capabilities()
+    able = has_gpu() or cpu.get("avx512_bf16", False) or cpu.get("amx_tile", False)
+    return recipe.model.dtype == "bfloat16" and bool(able)
 
 
 def matrix_speed(half: bool, seconds: float = 0.1) -> tuple[float, str]:

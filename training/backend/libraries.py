@@ -6,6 +6,7 @@ import os
 import sys
 from importlib.util import find_spec
 
+from ita_med.borrowed.hub_inside import turn_telemetry_off
 from ita_med.errors import ItaMedError
 
 IGNORED = -100
@@ -13,13 +14,8 @@ IGNORED = -100
 
 
 def quiet() -> None:
-    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that.
-
-    huggingface_hub reads the variable when it is imported, so this comes before any import of it.
-    """
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    if hub := sys.modules.get("huggingface_hub.constants"):
-        hub.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
+    """TRL tells its makers of every trainer that starts unless it is told not to; a hospital does not want that."""
+    turn_telemetry_off()
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med.borrowed.transformers_inside import remove_arguments_file
 from ita_med.training.backend.devices import has_gpu
 from ita_med.training.backend.libraries import quiet
 from ita_med.training.backend.trainer_settings import trainer_settings
@@ -29,19 +30,21 @@ def train(
 
     dataset: `input_ids` and `labels`. max_steps: needed where the data set is streamed, whose length nobody knows.
     """
+    from accelerate import PartialState
+
     trainer = make(recipe, dataset, tokenizer, out, max_steps=max_steps)
     args, model = trainer.args, trainer.model
     checkpoint = run_folder.last_checkpoint(out, args.world_size)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     if args.process_index == 0:
         run_folder.drop_broken(out, checkpoint)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     total = model.num_parameters()
     trainable = sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
     if trainer.is_world_process_zero():
-        (out / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
+        remove_arguments_file(out)
         (out / "README.md").unlink(missing_ok=True)  # an empty card
         run_folder.public_base(recipe, out)
     log = trainer.state.log_history
@@ -61,18 +64,17 @@ def make(
     from transformers.utils import logging
     from trl import SFTConfig
 
-    from ita_med.training.decoders.trl_trainer import Trainer, score_only_what_is_trained
+    from ita_med.training.decoders.trl_trainer import Trainer
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    score_only_what_is_trained()
     trainer = Trainer(
         model=recipe.model.place,
         args=SFTConfig(**settings(recipe, out, max_steps=max_steps)),
         train_dataset=dataset,
         processing_class=tokenizer,
         peft_config=lora(recipe),
-        rows="flash" not in recipe.model.attention,
+        rows=recipe.train.packing != "none" and "flash" not in recipe.model.attention,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -124,6 +126,5 @@ def merge(recipe: Recipe, out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     merged.save_pretrained(partial)
     AutoTokenizer.from_pretrained(out).save_pretrained(partial)
-    run_folder.public_base(recipe, partial)
     shutil.rmtree(out / "merged", ignore_errors=True)
     partial.rename(out / "merged")

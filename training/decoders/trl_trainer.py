@@ -11,16 +11,15 @@ devices want constant shapes; but of an extraction row nine tenths are prompt, a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from trl import SFTTrainer
-from trl.kernels import chunked_logprob
-from trl.trainer import utils
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from ita_med.borrowed.trl_inside import only_labelled_positions
 from ita_med.training.backend.libraries import IGNORED
 
 Batch = dict[str, torch.Tensor]
@@ -35,7 +34,7 @@ class PackedRows:
     def __call__(self, rows: list[dict[str, Any]]) -> Batch:
         ids = [torch.tensor(row["input_ids"]) for row in rows]
         lengths = [row.get("seq_lengths") or [len(row["input_ids"])] for row in rows]
-        places = DataCollatorForLanguageModeling.get_position_ids_from_packed_seq_lengths(lengths)
+        places = [torch.cat([torch.arange(length) for length in of_row]) for of_row in lengths]
         labels = [torch.tensor(row["labels"]) for row in rows]
         for of_row, at in zip(labels, places, strict=True):
             of_row[at == 0] = IGNORED  # nothing before a document tells its first token
@@ -47,25 +46,23 @@ class PackedRows:
 
 
 class Trainer(SFTTrainer):
-    """rows: packed rows of a batch stay rows; False with flash attention."""
+    """rows: the data set is packed, and packed rows of a batch stay rows; False with flash attention."""
 
     def __init__(self, *args: Any, rows: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.pad_token_id = int(self._tokenizer.pad_token_id)
-        if rows and self.padding_free:
-            self.data_collator = PackedRows(self.pad_token_id)
+        if rows:
+            tokenizer: Any = self.processing_class
+            self.data_collator = PackedRows(int(tokenizer.pad_token_id))
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        loss = super().compute_loss(model, inputs, *args, **kwargs)
-        if "attention_mask" not in inputs and "cu_seq_lens_q" not in inputs:  # TRL counted the width of the batch
-            padding = (inputs["input_ids"] == self.pad_token_id) & (inputs["position_ids"] == 0)
-            more = (~padding).sum() - inputs["position_ids"].size(1)
-            self._total_train_tokens += self.accelerator.gather_for_metrics(more).sum().item()
-            self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
-        return loss
+        with only_labelled_positions() if self.args.device.type == "cpu" else nullcontext():
+            if not isinstance(self.data_collator, PackedRows):
+                return super().compute_loss(model, inputs, *args, **kwargs)
 
+            # TRL counts the tokens of the mask; the model must not see one, since it reads the borders of the
+            # documents from position_ids only where there is none.
+            def without_mask(*, attention_mask: torch.Tensor, **rest: Any) -> Any:
+                return model(**rest)
 
-def score_only_what_is_trained() -> None:
-    """Have TRL's fused head leave out positions without a label on a CPU too, as it does on a GPU."""
-    if hasattr(utils, "_use_triton"):  # there, only the fused head asks for it
-        utils._use_triton = lambda device: device.type == "cpu" or chunked_logprob._use_triton(device)
+            padding = (inputs["input_ids"] == self.data_collator.pad_token_id) & (inputs["position_ids"] == 0)
+            return super().compute_loss(without_mask, {**inputs, "attention_mask": ~padding}, *args, **kwargs)

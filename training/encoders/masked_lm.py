@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ita_med.borrowed.transformers_inside import remove_arguments_file
 from ita_med.errors import ItaMedError
 from ita_med.training.backend.libraries import IGNORED, quiet
 from ita_med.training.data.corpora import Corpora, records
@@ -94,16 +95,17 @@ def train(recipe: Recipe, sequences: Dataset, tokenizer: Any, out: Path) -> Trai
     """Train from the last checkpoint in `out`, or from the start, and save the model and its tokenizer there."""
     quiet()
     import transformers
+    from accelerate import PartialState
     from transformers.utils import logging
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
     args = transformers.TrainingArguments(**train_part.settings(recipe, out, recipe.name))
     checkpoint = run_folder.last_checkpoint(out, args.world_size)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     if args.process_index == 0:
         run_folder.drop_broken(out, checkpoint)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     transformers.set_seed(recipe.train.seed)
     try:
         model: Any = transformers.AutoModelForMaskedLM.from_pretrained(
@@ -127,8 +129,7 @@ def train(recipe: Recipe, sequences: Dataset, tokenizer: Any, out: Path) -> Trai
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model(str(out))
     if trainer.is_world_process_zero():
-        (out / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
-        run_folder.public_base(recipe, out)
+        remove_arguments_file(out)
     losses = [(int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     tokens = round(float(trainer.state.epoch or 0) * sum(map(len, sequences["input_ids"])))
     resumed = run_folder.step(checkpoint) if checkpoint else None

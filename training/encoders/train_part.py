@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 
+from ita_med.borrowed.transformers_inside import remove_arguments_file
 from ita_med.errors import ItaMedError
 from ita_med.files import write_json
 from ita_med.training.backend.libraries import quiet
 from ita_med.training.backend.trainer_settings import trainer_settings
-from ita_med.training.encoders.heads import HEADS, TARGETS, BatchCollator, LoadedPart, Part, loss
+from ita_med.training.encoders.heads import HEADS, BatchCollator, LoadedPart, Part
 from ita_med.training.recipe import Recipe
 from ita_med.training.record import run_folder
 
@@ -30,36 +31,28 @@ def train(recipe: Recipe, part: Part, tokenizer: Any, out: Path, work: Path) -> 
         found: dict[str, Any] = orjson.loads((out / FACTS).read_bytes())
         return found
     quiet()
-    from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+    from accelerate import PartialState
+    from transformers import PrinterCallback, set_seed
     from transformers.utils import logging
+
+    from ita_med.training.encoders.head_trainer import HeadTrainer, OneDevice
 
     logging.set_verbosity_error()  # a new head is what is wanted here
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    args = TrainingArguments(**settings(recipe, work, f"{recipe.name} {out.parent.name} {part.name}"))
-    args._n_gpu = min(args.n_gpu, 1)  # several devices are several processes: rows cannot be cut anywhere
+    args = OneDevice(**settings(recipe, work, f"{recipe.name} {out.parent.name} {part.name}"))
     checkpoint = run_folder.last_checkpoint(work, args.world_size)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     if args.process_index == 0:
         run_folder.drop_broken(work, checkpoint)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     set_seed(recipe.train.seed)
-
-    class HeadTrainer(Trainer):
-        def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            targets = {name: inputs[name] for name in (*TARGETS, "attention_mask") if name in inputs}
-            outputs = model(**{name: value for name, value in inputs.items() if name not in TARGETS})
-            value = loss(part.head, outputs, targets)
-            return (value, outputs) if return_outputs else value
 
     model = _new(recipe, part)
     trainer = HeadTrainer(
         model=model, args=args, train_dataset=part.rows, data_collator=BatchCollator(tokenizer, part.head),
-        processing_class=tokenizer,
+        processing_class=tokenizer, head=part.head,
     )  # fmt: skip
-    trainer.model_accepts_loss_kwargs = False  # the loss above is a mean; it is divided among accumulated batches
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     losses = [(int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
@@ -80,13 +73,12 @@ def train(recipe: Recipe, part: Part, tokenizer: Any, out: Path, work: Path) -> 
     partial = out.with_name(f".{out.name}")
     trainer.save_model(str(partial))
     if trainer.is_world_process_zero():
-        (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle with paths of this machine
-        run_folder.public_base(recipe, partial)
+        remove_arguments_file(partial)
         write_json(partial / FACTS, facts)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
         shutil.rmtree(work, ignore_errors=True)
-    args.distributed_state.wait_for_everyone()
+    PartialState().wait_for_everyone()
     return facts
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from ita_med.borrowed.transformers_inside import is_whole
 from ita_med.errors import ItaMedError
 from ita_med.files import write_json
 from ita_med.training.recipe import Recipe
 
+log = logging.getLogger("ita_med")
 STARTED, FINISHED, CHECKPOINTS = "run.json", "manifest.json", "checkpoints"
 SCRATCH = "scratch"
 """The untrained model of a run from scratch, until the run is finished."""
@@ -106,15 +109,14 @@ def start(out: Path, recipe: Recipe, mark: str) -> None:
 def last_checkpoint(out: Path, processes: int) -> Path | None:
     """The newest whole checkpoint; one that was being written when the run was killed is not whole.
 
-    The Trainer writes trainer_state.json last, after the random states of every process.
+    Where there are checkpoints and none is whole, a warning says so: the run begins anew.
     """
-    for path in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=step, reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        if len(list(path.glob("rng_state*.pth"))) == processes:
+    found = sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=step, reverse=True)
+    for path in found:
+        if is_whole(path, processes):
             return path
+    if found:
+        log.warning("%s: none of %d checkpoints is whole; the run begins anew", out / CHECKPOINTS, len(found))
     return None
 
 
@@ -140,13 +142,11 @@ def finish(out: Path, manifest: dict[str, Any]) -> None:
 
 
 def public_base(recipe: Recipe, out: Path) -> None:
-    """PEFT and transformers write down where the base was loaded from; others need its public name."""
-    for name, key in ((ADAPTER_CONFIG, "base_model_name_or_path"), ("config.json", "_name_or_path")):
-        path = out / name
-        if path.is_file():
-            values = json.loads(path.read_text("utf-8"))
-            if key in values:
-                values[key] = recipe.model.public_name
-            if isinstance(modules := values.get("target_modules"), list):
-                values["target_modules"] = sorted(modules)  # PEFT keeps a set: its order changes from run to run
-            path.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    """PEFT writes down where the base was loaded from; others need its public name."""
+    path = out / ADAPTER_CONFIG
+    if path.is_file():
+        values = json.loads(path.read_text("utf-8"))
+        values["base_model_name_or_path"] = recipe.model.public_name
+        if isinstance(modules := values.get("target_modules"), list):
+            values["target_modules"] = sorted(modules)  # PEFT keeps a set: its order changes from run to run
+        path.write_text(json.dumps(values, indent=2) + "\n", "utf-8")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from ita_med.borrowed.lxml_inside import XmlElement
 from ita_med.errors import DataError
 
 MENTION_TYPES = ("CLINENTITY", "EVENT", "ACTOR", "BODYPART", "TIMEX3", "RML")
@@ -87,7 +88,7 @@ def parse(content: bytes, path: str) -> XmiDocument:
     return XmiDocument(name.removesuffix(".xml"), text, sentences, mentions, _links(root, mentions, name))
 
 
-def _root(content: bytes, name: str) -> etree._Element:
+def _root(content: bytes, name: str) -> XmlElement:
     try:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
     except etree.XMLSyntaxError as error:
@@ -97,7 +98,7 @@ def _root(content: bytes, name: str) -> etree._Element:
     return root
 
 
-def _place(element: etree._Element, character: Callable[[int], int], name: str) -> tuple[int, int]:
+def _place(element: XmlElement, character: Callable[[int], int], name: str) -> tuple[int, int]:
     """The element's begin and end, in characters."""
     try:
         element.attrib[XMI_ID]
@@ -107,7 +108,7 @@ def _place(element: etree._Element, character: Callable[[int], int], name: str) 
         raise DataError(f"e3c: {name}, {what}: begin, end or xmi:id is missing or no number ({error})") from error
 
 
-def _links(root: etree._Element, mentions: list[XmiMention], name: str) -> list[Link]:
+def _links(root: XmlElement, mentions: list[XmiMention], name: str) -> list[Link]:
     """All links, in the order of their sources; a link to what is no mention is an error."""
     place = {mention.xmi_id: n for n, mention in enumerate(mentions)}
     targets = {link.get(XMI_ID): (link.get("role"), link.get("target")) for link in root.iterchildren(*_LINK_TAGS)}

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from lxml import etree
 
 from ita_med import catalogue
+from ita_med.borrowed.lxml_inside import XmlElement
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
@@ -44,11 +45,11 @@ def _segments(files: RawFiles, report: BuildReport) -> Iterator[TextExample]:
                 yield TextExample(f"tu-{number:05}", text, "ECDC-TM", entry.licence, entry.homepage)
 
 
-def _is_italian(variant: etree._Element) -> bool:
+def _is_italian(variant: XmlElement) -> bool:
     return variant.get(LANGUAGE, variant.get("lang", "")).lower().partition("-")[0] == "it"
 
 
-def _text(variant: etree._Element, where: str) -> str:
+def _text(variant: XmlElement, where: str) -> str:
     segment = variant.find("seg")
     if segment is None:
         raise DataError(f"{where}: the Italian tuv has no seg")
@@ -57,7 +58,7 @@ def _text(variant: etree._Element, where: str) -> str:
     return " ".join("".join(segment.itertext()).split())
 
 
-def _units(content: BinaryIO, where: str) -> Iterator[etree._Element]:
+def _units(content: BinaryIO, where: str) -> Iterator[XmlElement]:
     """Every `tu`, one in memory at a time; no entity is expanded and nothing else is read."""
     units = etree.iterparse(content, tag="tu", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from lxml import etree
 
 from ita_med import catalogue
+from ita_med.borrowed.lxml_inside import XmlElement
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets.medical_wikipedia.categories import categories, is_medical
 from ita_med.dataset_builders.datasets.medical_wikipedia.wikitext import plain_text
@@ -67,7 +68,7 @@ def _articles(files: RawFiles, report: BuildReport) -> Iterator[TextExample]:
             yield TextExample(values["id"], text, "it.wikipedia.org", licence, url, meta=meta)
 
 
-def _pages(content: BinaryIO, where: str) -> Iterator[etree._Element]:
+def _pages(content: BinaryIO, where: str) -> Iterator[XmlElement]:
     """Every `page`, one in memory at a time; no entity is expanded and nothing else is read."""
     with bz2.open(content) as unpacked:
         pages = etree.iterparse(

@@ -36,6 +36,8 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM  # noqa: E
 
 from ita_med.tasks.decoding import hf  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 FOLDER = Path(str(ita_med.tasks.__file__)).parent / "lm_eval"
 READY = [task.id for task in catalogue.tasks(ready=True)]
 MODEL = os.environ.get("ITA_MED_MODEL", "")

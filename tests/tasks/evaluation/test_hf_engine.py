@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.evaluation import hf_engine, prompt_requests
 
+pytestmark = pytest.mark.torch
+
 torch = pytest.importorskip("torch")
 REAL_MODEL = os.environ.get("ITA_MED_MODEL", "")
 TASKS = ["ita_med_ner_e3c_disorder", "ita_med_qa_med_ita"]

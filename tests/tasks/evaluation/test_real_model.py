@@ -11,6 +11,8 @@ import pytest
 from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.evaluate import evaluate
 
+pytestmark = pytest.mark.torch
+
 MODEL = os.environ.get("ITA_MED_MODEL", "")
 
 

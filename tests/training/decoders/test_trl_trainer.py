@@ -16,6 +16,8 @@ from ita_med.training import recipe as recipes  # noqa: E402
 from ita_med.training.data import corpora, fine_tuning  # noqa: E402
 from ita_med.training.decoders import sft, trl_trainer  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 
 

@@ -26,6 +26,8 @@ from ita_med.training.encoders.text import Inputs  # noqa: E402
 
 from ..conftest import tiny_encoder  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 KINDS = ("bert", "xlm-roberta", "modernbert")
 ALL_KINDS = (*KINDS, "scratch")
 READY = [task.id for task in catalogue.tasks(ready=True)]

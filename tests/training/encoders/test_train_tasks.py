@@ -31,6 +31,8 @@ from ita_med.training.encoders import heads, masked_lm, parts, predict, tagging,
 from ita_med.training.models import scratch  # noqa: E402
 from ita_med.training.record import run_folder  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 KIND = {"xlm-roberta-base": "xlm-roberta", "mmbert-base": "modernbert"}
 RECIPES = [name for name in recipes.names() if name.startswith("encoders/")]

@@ -26,6 +26,8 @@ from ...hub import TOKEN, Client  # noqa: E402
 from ...hub_http import Fault  # noqa: E402
 from ...hub_server import Hub  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 FT = "smollm2/smollm2-135m-instruct-ft"
 

@@ -25,6 +25,8 @@ from ita_med.training.publish import card_results, hub_model  # noqa: E402
 from ...hub import Client  # noqa: E402
 from ...hub_server import Hub  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REPO = "clinica/smollm2-clinico"

@@ -33,6 +33,8 @@ from ita_med.training.studies.findings import report  # noqa: E402
 from ita_med.training.studies.study_folder import open_study  # noqa: E402
 from ita_med.version import BENCHMARK_VERSION  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 Tiny = Callable[[str], Path]
 TASK = "ita_med_ner_e3c_disorder"
 ASKED = "ita_med_qa_medexpqa"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ita_med.errors import MissingPackage
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.evaluation import prompt_requests
 from ita_med.tasks.evaluation.chat_template import TEMPLATE_SETTINGS
@@ -16,6 +17,9 @@ from ita_med.training.studies.costs import flops
 from ita_med.training.studies.costs.flops import Lengths, Shape
 
 TARGETS = {f"{name}_proj": name for name in flops.MATRICES}
+
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model", "spiece*")
+"""What a tokenizer may be saved as."""
 
 
 def shape(recipe: Recipe) -> Shape | None:
@@ -152,9 +156,19 @@ def prompts(data: TaskData, tokenizer: Any, asked: dict[str, Any]) -> Lengths:
 
 
 def load_tokenizer(place: str | Path, revision: str = "main") -> Any | None:
-    """A tokenizer that is on this machine, or None."""
-    from transformers import AutoTokenizer
+    """A tokenizer that is on this machine, or None: the folder of a configuration alone holds none.
 
+    Raises:
+        MissingPackage: There may be one, but transformers, which would read it, is not installed. Tokens would have to
+            be guessed from characters, and the same folder would cost something else on another machine.
+    """
+    folder = Path(place)
+    if folder.is_dir() and not any(next(folder.glob(name), None) for name in TOKENIZER_FILES):
+        return None
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingPackage(f"counting the tokens of {place}", "train", error) from error
     try:
         return AutoTokenizer.from_pretrained(str(place), revision=revision, local_files_only=True)
     except (OSError, ValueError):

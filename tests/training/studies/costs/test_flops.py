@@ -11,6 +11,8 @@ import pytest
 from ita_med.errors import ItaMedError
 from ita_med.training.studies.costs import flops
 
+pytestmark = pytest.mark.torch
+
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 

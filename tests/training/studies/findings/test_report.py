@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from ita_med.cli import make_app
-from ita_med.errors import ItaMedError
+from ita_med.errors import ItaMedError, MissingPackage
 from ita_med.tasks.benchmark.task_data import load
 from ita_med.training.studies import study as studies
 from ita_med.training.studies import study_folder
-from ita_med.training.studies.costs import flops, prices
+from ita_med.training.studies.costs import flops, prices, usage
 from ita_med.training.studies.findings import report, scores, show_sizes
 from ita_med.training.studies.findings.systems import MeanDifference
 from tests.training.studies.conftest import MakeUp
@@ -183,6 +184,15 @@ def test_without_prices_and_configurations_there_is_no_cost(made_up: MakeUp, tmp
                                   "intermediate_size": 16, "vocab_size": 99}))  # fmt: skip
     (record,) = made("cost", tmp_path / "study", configs=[f"elsewhere={tmp_path}"]).records
     assert record["flops"] > 2 * flops.read_config(tmp_path).layer_flops * record["tokens_read"] * 0.9
+
+
+def test_a_tokenizer_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else tokens would be guessed from characters, on one machine and not on another."""
+    assert usage.load_tokenizer(tmp_path) is None, "there is none"
+    (tmp_path / "tokenizer.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingPackage, match=r"ita-med\[train\]"):
+        usage.load_tokenizer(tmp_path)
 
 
 def test_break_even_by_hand() -> None:
