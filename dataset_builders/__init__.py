@@ -2,8 +2,18 @@
 
 - `formats/`: what the files of several datasets have in common (brat, IOB, JSON Lines, rows of the Hub, …).
 - `datasets/`: one folder per dataset or corpus, which the catalogue names by its id.
-- here: the tools that work on all of them (build, verify, mirror, leakage, cards, publish, pin).
 - `corpus_pipeline/`: the steps that make a pre-training corpus of built datasets.
+- here, the tools that work on all of them:
+
+  | tool | does |
+  |---|---|
+  | `build` | raw files → validated examples → Parquet; `build_record` is what a build read and counted |
+  | `pin` | the checksums and counts of the real files, which every later build must meet |
+  | `verify` | derives again what is claimed of raw files or of a built folder |
+  | `mirror` | a folder of raw files for machines without a network |
+  | `cards`, `croissant` | what is said of a dataset, to people and to programs; `known_overlaps` is part of it |
+  | `publish` | Parquet and card to the Hub, as far as the licence allows |
+  | `leakage`, `leakage_page` | evaluation texts that lie in training splits; `same_text` says what the same text is |
 
 A builder is a module `datasets/ID/__init__.py` with
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ita_med import catalogue, checksums, sources
@@ -36,8 +37,14 @@ class Builder(Protocol):
     CONFIGS: dict[str, str]
 
     def read(
-        self, files: sources.Files, configs: list[str], report: BuildReport
-    ) -> Iterator[tuple[str, str, list[Example]]]: ...
+        self, files: sources.RawFiles, configs: list[str], report: BuildReport
+    ) -> Iterator[tuple[str, str, list[Example]]]:
+        """Yield (config, split, examples) of the wanted configs; the report counts what cannot be kept."""
+        ...
+
+
+PARTS = ("VERSION", "SOURCES", "CONFIGS", "read")
+"""The names of `Builder`, all of which a module must have."""
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Built:
     report: BuildReport
 
     def as_dict(self) -> dict[str, Any]:
+        """The build report for other programs."""
         head = {"version": self.version, "seconds": round(self.seconds, 3)}
         return head | self.report.as_dict()
 
@@ -64,20 +72,53 @@ def builder(name: str) -> Builder:
         raise ItaMedError(f"{name}: no builder yet (planned); upstream: {entry.homepage}")
     if not entry.has_builder:
         raise ItaMedError(f"{name} is unavailable: {entry.reason}; {entry.ask}")
-    return cast(Builder, import_module(f"ita_med.dataset_builders.datasets.{name}"))
+    module = _import(entry.id)
+    if missing := [part for part in PARTS if not hasattr(module, part)]:
+        where = f"dataset_builders/datasets/{name}/__init__.py"
+        raise ItaMedError(f"{name}: {where} has no {', '.join(missing)}; a builder has {', '.join(PARTS)}")
+    for config, schema in module.CONFIGS.items():
+        if schema not in SCHEMAS:
+            raise ItaMedError(f'{name}: CONFIGS gives "{config}" the schema "{schema}", expected {", ".join(SCHEMAS)}')
+    return cast(Builder, module)
 
 
-def open_files(name: str, mirror: str | None = None, *, download: bool = True) -> sources.Files:
+def _import(name: str) -> ModuleType:
+    path = f"ita_med.dataset_builders.datasets.{name}"
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        rows = {entry.id for entry in catalogue.datasets()}
+        others = sorted(found.parent.name for found in build_record.DATASETS.glob("*/__init__.py"))
+        hint = ", ".join(other for other in others if other not in rows)
+        raise ItaMedError(
+            f"{name}: there is no folder dataset_builders/datasets/{name}; a builder's folder has the id of its row"
+            + (f" (folders without a row: {hint})" if hint else "")
+        ) from error
+
+
+def open_files(name: str, mirror: str | None = None, *, download: bool = True) -> sources.RawFiles:
     """The raw files of a dataset; see `ita_med.sources.resolve`."""
     return sources.resolve(name, folder(name) / "sample", builder(name).SOURCES, mirror, download=download)
 
 
 def examples(
-    name: str, configs: list[str] | None = None, *, files: sources.Files, report: BuildReport | None = None
+    name: str, configs: list[str] | None = None, *, files: sources.RawFiles, report: BuildReport | None = None
 ) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, validated examples), counted in the report; at the end, files must be the pinned ones.
 
     A large split comes in several chunks, one after the other or between those of another split.
+
+    Args:
+        name: The dataset.
+        configs: The views to read; None for all.
+        files: Its raw files, from `open_files`.
+        report: What the examples are counted in; without one the counts are dropped.
+
+    Raises:
+        DataError: An example is not valid, or a file is not what the builder expects.
+        SourceError: A view that was asked for, or every view, lacks its files.
     """
     report = BuildReport() if report is None else report
     built = set()
@@ -91,9 +132,9 @@ def examples(
 
 
 def validated(
-    name: str, configs: list[str] | None, files: sources.Files, report: BuildReport
+    name: str, configs: list[str] | None, files: sources.RawFiles, report: BuildReport
 ) -> Iterator[tuple[str, str, list[Example]]]:
-    """The same from any version of the files; ids are unique within a config."""
+    """The same as `examples` from any version of the files, pinned or not; ids are unique within a config."""
     module = builder(name)
     unknown = [config for config in configs or [] if config not in module.CONFIGS]
     if unknown:
@@ -101,8 +142,13 @@ def validated(
     report.warn("synthetic_sample", files.kind == sources.EMBEDDED)
     ids: dict[str, Seen] = {}
     for config, split, group in module.read(files, configs or list(module.CONFIGS), report):
+        if config not in module.CONFIGS:
+            raise DataError(f'{name}: read yields the config "{config}", CONFIGS has {", ".join(module.CONFIGS)}')
         if not group:
             raise DataError(f"{name}: {config}/{split} has no examples: an upstream file is empty ({_last(files)})")
+        if type(group[0]) is not SCHEMAS[module.CONFIGS[config]]:
+            kind, schema = type(group[0]).__name__, module.CONFIGS[config]
+            raise DataError(f'{name}: {config}/{split}: read yields a {kind}, but CONFIGS says the schema "{schema}"')
         for example in group:
             example.split = split
             try:
@@ -115,8 +161,8 @@ def validated(
         yield config, split, group
 
 
-def _last(files: sources.Files) -> str:
-    """The file that was read last, for messages."""
+def _last(files: sources.RawFiles) -> str:
+    """The upstream file that was read last, which a message names."""
     return next(reversed(files.seen), "no file")
 
 
@@ -179,6 +225,7 @@ class _Writers:
         return self
 
     def write(self, config: str, split: str, table: pa.Table) -> None:
+        """Take a chunk of one split; the table is compressed in the background."""
         import pyarrow.parquet as pq
 
         if (config, split) in self._open:
@@ -204,10 +251,12 @@ def load_dataset(
 ) -> DatasetDict:
     """One view of a dataset as a `datasets.DatasetDict`.
 
-    name, config: as in `ita-med data list`; without a config, the builder's first.
-    mirror: a folder of raw files, or "embedded" for the synthetic samples; else `ITA_MED_MIRROR`, the download
-        cache, the network.
-    split: keep only this split (the result is still a DatasetDict).
+    Args:
+        name: A dataset of `ita-med data list`.
+        config: One of its views; without one, the builder's first.
+        mirror: A folder of raw files, or "embedded" for the synthetic samples; else `ITA_MED_MIRROR`, the download
+            cache, the network.
+        split: Keep only this split (the result is still a DatasetDict).
     """
     from datasets import Dataset, DatasetDict, Features
 
@@ -220,7 +269,7 @@ def load_dataset(
     )
 
 
-def tables_of(name: str, config: str, files: sources.Files) -> dict[str, pa.Table]:
+def tables_of(name: str, config: str, files: sources.RawFiles) -> dict[str, pa.Table]:
     """Split -> Arrow table of one view; all of it is in memory, so build a large corpus instead."""
     import pyarrow as pa
 

@@ -21,9 +21,12 @@ COUNTS_FILE = "counts.json"
 MAX_FILES_PER_FOLDER = 1000
 
 
+DATASETS = Path(__file__).parent / "datasets"
+
+
 def folder(name: str) -> Path:
     """The folder of a builder, which holds card.md, SHA256SUMS, counts.json and sample/."""
-    return Path(__file__).parent / "datasets" / catalogue.dataset(name).id
+    return DATASETS / catalogue.dataset(name).id
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -53,7 +56,7 @@ def counts(version: str, report: BuildReport) -> dict[str, Any]:
     return {"version": version, "configs": dict(sorted(plain["configs"].items())), "warnings": plain["warnings"]}
 
 
-def record(name: str, version: str, files: sources.Files, report: BuildReport) -> dict[str, Any]:
-    """What report.json holds."""
+def record(name: str, version: str, files: sources.RawFiles, report: BuildReport) -> dict[str, Any]:
+    """The content of report.json: which files were read, and the counts."""
     head = {"dataset": name, "source": files.kind, "files": condense(files.seen)}
     return head | counts(version, report)

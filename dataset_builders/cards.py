@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ita_med import catalogue
-from ita_med.dataset_builders import build_record, known_overlaps, licences
+from ita_med import catalogue, licence_table
+from ita_med.dataset_builders import build_record, known_overlaps
+from ita_med.errors import ItaMedError
 from ita_med.printing import markdown_table
 from ita_med.version import __version__
 
@@ -48,8 +49,10 @@ OUR_CITATION = f"""@software{{ita_med,
 def card(name: str, record: dict[str, Any] | None = None) -> str:
     """The card as Markdown with the Hub's YAML header.
 
-    record: of a build; its Parquet files are taken to lie beside the card. Without one, the card is that of the
-        builder: it names no data files, and counts are the expected ones or "not seen".
+    Args:
+        name: The dataset.
+        record: Of a build, whose Parquet files are taken to lie beside the card. Without one, the card is that of the
+            builder: it names no data files, and counts are the expected ones or "not seen".
     """
     entry = catalogue.dataset(name)
     known = record or _expected_record(name)
@@ -83,7 +86,7 @@ def front_matter(entry: catalogue.Dataset, record: dict[str, Any] | None, *, dat
     """The YAML header that the Hub reads; with `data`, also the configs that `datasets.load_dataset` reads."""
     import yaml
 
-    licence = licences.hub_id(entry.licence)
+    licence = licence_table.hub_id(entry.licence)
     head: dict[str, Any] = {"language": ["it"], "license": licence}
     if licence == "other":
         head |= {"license_name": re.sub(r"[^a-z0-9.]+", "-", entry.licence.lower()).strip("-")}
@@ -115,7 +118,9 @@ def _size(examples: int) -> str:
 
 def _card_text(name: str) -> str:
     path = build_record.folder(name) / "card.md"
-    return path.read_text("utf-8") if path.is_file() else ""
+    if not path.is_file():
+        raise ItaMedError(f"{name}: {path} is missing: it says what no code can (origin, known errors, personal data)")
+    return path.read_text("utf-8")
 
 
 def _own_text(name: str) -> str:

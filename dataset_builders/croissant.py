@@ -10,8 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ita_med import licence_table
 from ita_med.catalogue import Dataset
-from ita_med.dataset_builders import licences
 from ita_med.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -65,8 +65,12 @@ CONTEXT = {
 def metadata(entry: Dataset, root: Path, configs: dict[str, str], version: str, note: str = "") -> dict[str, Any]:
     """Croissant 1.1 JSON-LD for the Parquet files below `root`.
 
-    configs: config -> schema; those without a file are left out.
-    note: is put before the description (that this is the synthetic sample, for example).
+    Args:
+        entry: The dataset's row of the catalogue.
+        root: The built folder.
+        configs: Config -> schema; those without a file are left out.
+        version: Of the data.
+        note: Is put before the description (that this is the synthetic sample, for example).
     """
     files: list[dict[str, Any]] = []
     record_sets = []
@@ -93,7 +97,7 @@ def metadata(entry: Dataset, root: Path, configs: dict[str, str], version: str, 
         "alternateName": entry.name,
         "description": f"{note} {entry.note}".strip(),
         "inLanguage": "it",
-        "license": licences.address(entry.licence),
+        "license": licence_table.address(entry.licence),
         "url": entry.homepage,
         "citeAs": entry.citation,
         "version": version,

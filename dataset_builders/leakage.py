@@ -53,9 +53,13 @@ PORTION = 10_000_000
 class SplitTexts:
     """The distinct texts of one split.
 
-    views: the configs that show these same texts.
-    corpus: raw text (schema `text`), against which labelled training texts are checked too.
-    left_out: how many texts are not among `texts`, having fewer than `MIN_WORDS`.
+    Attributes:
+        dataset: Its id.
+        views: The configs that show these same texts.
+        split: "train", "validation" or "test".
+        corpus: Whether this is raw text (schema `text`), against which labelled training texts are checked too.
+        texts: Those of `MIN_WORDS` or more.
+        left_out: How many are shorter.
     """
 
     dataset: str
@@ -67,6 +71,7 @@ class SplitTexts:
 
     @property
     def name(self) -> str:
+        """DATASET/CONFIG/SPLIT, with the number of further views of the same texts."""
         more = f" (+{len(self.views) - 1})" if len(self.views) > 1 else ""
         return f"{self.dataset}/{self.views[0]}{more}/{self.split}"
 
@@ -86,6 +91,7 @@ class Overlap:
 
     @property
     def affected(self) -> int:
+        """Evaluation texts that count as leaked."""
         return self.exact + self.near + self.contained
 
 
@@ -125,7 +131,7 @@ def split_texts(dataset: str, config: str, split: str, examples: list[Example]) 
 
 
 def _chunks(texts: HashedTexts) -> Iterator[tuple[int, int]]:
-    """Ranges of texts with about CHUNK words each."""
+    """Ranges [first, last) of texts with about `CHUNK` words each, or of one longer text."""
     first = 0
     while first < len(texts):
         last = int(np.searchsorted(texts.starts, texts.starts[first] + CHUNK, side="right")) - 1

@@ -32,7 +32,14 @@ FORMAT = 1
 
 @dataclass
 class Outcome:
-    """state: "filled" (fetched or copied now), "kept" (was there), "unavailable" (and where to ask), "failed"."""
+    """What became of one dataset.
+
+    Attributes:
+        dataset: Its id.
+        state: "filled" (fetched or copied now), "kept" (it was there), "unavailable" (the detail says where to ask),
+            "failed" (the detail says why).
+        detail: A few words for people.
+    """
 
     dataset: str
     state: str
@@ -41,6 +48,7 @@ class Outcome:
     bytes: int = 0
 
     def line(self) -> str:
+        """One line for people."""
         size = f"{self.files:,} files, {self.bytes / 1e6:,.1f} MB; " if self.files else ""
         return " ".join(f"{self.dataset}: {self.state}: {size}{self.detail}".split())
 
@@ -122,9 +130,13 @@ def fill(
 ) -> list[Outcome]:
     """Bring the datasets into the mirror one by one; what cannot be had does not stop the others.
 
-    origin: another mirror, or a download cache's `sources` folder, from which files are copied instead of downloaded.
-    gated: try to download what is not openly accessible too (the user may have been given access).
-    tell: is called with each outcome as soon as it is known.
+    Args:
+        root: The mirror; it is made if need be.
+        names: Dataset ids.
+        origin: Another mirror, or a download cache's `sources` folder, from which files are copied instead of
+            downloaded.
+        gated: Try to download what is not openly accessible too (the user may have been given access).
+        tell: Is called with each outcome as soon as it is known.
     """
     if str(root) == sources.EMBEDDED or str(origin) == sources.EMBEDDED:
         raise ItaMedError("the embedded samples are part of the package: no mirror is filled from them or into them")

@@ -18,34 +18,18 @@ from ita_med.catalogue import Dataset
 from ita_med.dataset_builders import build, build_record, cards
 from ita_med.dataset_builders.formats.json_lines import loads
 from ita_med.errors import DataError, ItaMedError
+from ita_med.licence_table import is_redistributable
 from ita_med.version import __version__
-
-REDISTRIBUTABLE = frozenset(
-    [
-        "Apache-2.0",
-        "Apache-2.0 (Hub card)",
-        "Apache-2.0 (README)",
-        "CC BY 4.0",
-        "CC BY-NC",
-        "CC BY-NC 4.0",
-        "CC BY-SA 4.0",
-        "MIT",
-        "MIT (Hub card)",
-    ]
-)
-"""Licences, as the catalogue states them, that allow redistribution; access must be open besides.
-
-Not here on purpose: no licence stated, no derivatives (ND), statements that differ from place to place, and licences
-that were only inferred.
-"""
 
 
 @dataclass(frozen=True)
 class PublishedDataset:
     """A change of a repository.
 
-    withheld: why it holds no data ("" if it does).
-    missing: view -> why it could not be built and is not there.
+    Attributes:
+        change: What was committed, or would be.
+        withheld: Why the repository holds no data; "" if it does.
+        missing: View -> why it could not be built and is not there.
     """
 
     change: upload.Change
@@ -57,7 +41,7 @@ def why_withheld(entry: Dataset) -> str:
     """Why a dataset may not be redistributed, or "" if it may."""
     if entry.access != "open":
         return f"access to it is {entry.access}"
-    if entry.licence not in REDISTRIBUTABLE:
+    if not is_redistributable(entry.licence):
         return f"its licence does not clearly allow it: {entry.licence}"
     return ""
 
@@ -75,8 +59,15 @@ def push(
 ) -> PublishedDataset:
     """Publish a dataset as NAMESPACE/NAME, or its synthetic sample as NAMESPACE/NAME-sample.
 
-    built: what `ita-med data build NAME --out DIR` wrote; otherwise the dataset is built first, from `mirror`.
-    private, tag, dry_run: as in `ita_med.upload.put_files`.
+    Args:
+        name: The dataset.
+        namespace: User or organisation on the Hub.
+        mirror: Where the raw files are, as in `build.load_dataset`.
+        built: What `ita-med data build NAME --out DIR` wrote; without it the dataset is built first.
+        sample: Publish the embedded sample.
+        private: As in `ita_med.upload.put_files`, like `dry_run` and `tag`.
+        dry_run: Write nothing.
+        tag: A name for the commit.
     """
     entry, module = catalogue.dataset(name), build.builder(name)
     if sample and (built or mirror not in (None, sources.EMBEDDED)):
@@ -174,10 +165,10 @@ def _check_parquet(name: str, folder: Path) -> list[str]:
 
 
 def _stale(name: str, others: list[str], views: set[str]) -> list[str]:
-    """Of the repository's other files, those of earlier builds.
+    """Of the repository's other files, those of earlier builds, which go.
 
-    views: those of this build; none means that the data are withdrawn. A build that merely lacks a view of the builder
-    must not take it from the Hub.
+    `views` are those of this build; none means that the data are withdrawn. A build that merely lacks a view of the
+    builder must not take it from the Hub.
     """
     old = [path for path in others if path.endswith(".parquet") or path == "croissant.json"]
     lost = sorted({path.split("/")[0] for path in old} & build.builder(name).CONFIGS.keys() - views)
@@ -255,7 +246,7 @@ def _with_metadata(
 
 
 def summary(published: PublishedDataset, dry_run: bool = False) -> list[str]:
-    """What was done, as lines for people."""
+    """Lines for people: what was committed, or would be, and what was left out and why."""
     change = published.change
     lines = [f"{change.repo}: without the view {view}: {why}" for view, why in published.missing.items()]
     if published.withheld:

@@ -112,7 +112,7 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class HashedTexts:
-    """Texts as hashed words: text i, with ids[i], is words[starts[i]:starts[i + 1]]."""
+    """Texts as hashed words: text i, with the id ids[i], is words[starts[i]:starts[i + 1]]."""
 
     ids: list[str]
     words: Hashes
@@ -123,7 +123,7 @@ class HashedTexts:
 
     @property
     def lengths(self) -> Indices:
-        """Words of each text."""
+        """How many words each text has."""
         return np.diff(self.starts)
 
 
@@ -189,8 +189,11 @@ def sequences(texts: HashedTexts, n: int, first: int = 0, last: int | None = Non
 class SequenceIndex:
     """Which texts hold which sequence.
 
-    hashes: the distinct sequences, sorted; owners[starts[i]:starts[i + 1]] are the texts that hold sequence i.
-    sizes: distinct sequences of each text.
+    Attributes:
+        hashes: The distinct sequences, sorted.
+        starts: owners[starts[i]:starts[i + 1]] are the texts that hold sequence i; one longer than `hashes`.
+        owners: Numbers of texts.
+        sizes: How many distinct sequences each text has.
     """
 
     hashes: Hashes

@@ -40,6 +40,7 @@ class Verdict:
         return f"{self.dataset}: ok ({self.place}): {'; '.join(found)}"
 
     def as_dict(self) -> dict[str, Any]:
+        """The same for programs."""
         return {"ok": not self.problems, **asdict(self)}
 
 
@@ -86,7 +87,7 @@ def _without_name(name: str, error: ItaMedError) -> str:
     return str(error).removeprefix(f"{name}: ")
 
 
-def _listed(name: str, files: sources.Files) -> list[str]:
+def _listed(name: str, files: sources.RawFiles) -> list[str]:
     """Differences from the mirror's own lists: MANIFEST.json and, in the dataset's folder, SHA256SUMS."""
     try:
         checksums.verify(files, {})
@@ -187,7 +188,7 @@ def built(folder: Path) -> Verdict:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """report.json of a built folder."""
+    """The content of report.json of a built folder; an error where it is not one of ita-med."""
     path = folder / build_record.RECORD_FILE
     try:
         record = orjson.loads(path.read_bytes())
@@ -201,7 +202,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def _recount(folder: Path, config: str, split: str, configs: dict[str, str]) -> SplitReport:
-    """Read, check and count the rows of one split."""
+    """The counts of one split from its rows, each of which is checked."""
     counts = SplitReport()
     if config not in configs:
         raise DataError(f"{config} is no view of this dataset, only {', '.join(configs)}")

@@ -7,7 +7,7 @@ import os
 import re
 
 from ita_med.errors import SourceError
-from ita_med.sources import EMBEDDED, Files
+from ita_med.sources import EMBEDDED, RawFiles
 
 UNPINNED_VARIABLE = "ITA_MED_UNPINNED"
 CHECKSUM_FILE = "SHA256SUMS"
@@ -33,7 +33,7 @@ def folder_digest(seen: dict[str, str], folder: str) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def verify(files: Files, pinned: dict[str, str]) -> None:
+def verify(files: RawFiles, pinned: dict[str, str]) -> None:
     """Raise SourceError if a file that was read is not the pinned one.
 
     `ITA_MED_UNPINNED=1` accepts another version of the upstream files.
@@ -52,7 +52,7 @@ def verify(files: Files, pinned: dict[str, str]) -> None:
         _compare(files, pinned, hint)
 
 
-def _compare(files: Files, expected: dict[str, str], hint: str) -> None:
+def _compare(files: RawFiles, expected: dict[str, str], hint: str) -> None:
     folders = {path for path in expected if path.endswith("/")}
     for path, digest in sorted(files.seen.items()):
         if path in expected and expected[path] != digest:

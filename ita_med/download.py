@@ -23,9 +23,13 @@ CHUNK = 2**20
 
 
 def fetch(dataset: str, url: str, path: Path, checksum: str = "") -> None:
-    """One file, with a progress bar on a terminal; where it fails, `path` is of no use.
+    """Download one file, with a progress bar on a terminal; where it fails, what `path` holds is of no use.
 
-    checksum: "sha256:…" or "md5:…", verified over the whole file; without one only its length is.
+    Args:
+        dataset: What messages begin with.
+        url: The file.
+        path: Where it is put.
+        checksum: "sha256:…" or "md5:…", verified over the whole file; without one only its length is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
@@ -39,7 +43,7 @@ def fetch(dataset: str, url: str, path: Path, checksum: str = "") -> None:
 
 
 def fetch_json(dataset: str, url: str) -> Any:
-    """What an API answers."""
+    """GET a URL and return the decoded JSON; a SourceError after `ATTEMPTS` tries."""
     import requests
 
     def ask() -> Any:

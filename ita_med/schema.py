@@ -48,8 +48,11 @@ class Relation:
 class Item:
     """One item of a case report form.
 
-    kind: "categorical" (the value is one of `options`) or "text" (free; `options` is empty).
-    value: the gold value; one of `UNKNOWN_VALUES` where the note does not say.
+    Attributes:
+        name: As the form has it.
+        kind: "categorical" (the value is one of `options`) or "text" (free; `options` is empty).
+        options: Of a categorical item.
+        value: The gold value; one of `UNKNOWN_VALUES` where the note does not say.
     """
 
     name: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -47,7 +48,7 @@ def read(kind: type, raw: Any, where: str) -> Any:
     """
     if not isinstance(raw, dict):
         raise ItaMedError(f"{where}: expected keys and values")
-    types = get_type_hints(kind)
+    types = _types(kind)
     for key in raw:
         if key not in types:
             close = get_close_matches(str(key), types, n=1)
@@ -61,6 +62,12 @@ def read(kind: type, raw: Any, where: str) -> Any:
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             raise ItaMedError(f"{at} is missing")
     return kind(**values)
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields; evaluated once, since the catalogue has a hundred rows."""
+    return get_type_hints(kind)
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:

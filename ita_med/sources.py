@@ -92,8 +92,10 @@ class Url:
 class Hub:
     """A dataset repository on the Hugging Face Hub; lies in a sub-folder with the repository's name.
 
-    revision: a branch, or the commit to which it is pinned.
-    allow_patterns: of its files only those that match one, such as the Italian split of a multilingual repository.
+    Attributes:
+        repo: OWNER/NAME.
+        revision: A branch, or the commit to which it is pinned.
+        allow_patterns: Of its files only those that match one, such as the Italian split of a multilingual repository.
     """
 
     repo: str
@@ -105,7 +107,7 @@ class Hub:
 Source = GitHub | Zenodo | Url | Hub
 
 
-class Files:
+class RawFiles:
     """The raw files of one dataset: a folder and the archives directly inside it.
 
     Paths are upstream's, below the dataset's folder; an archive's single top folder is optional.
@@ -214,11 +216,13 @@ class Files:
 
 def resolve(
     dataset: str, sample: Path, sources: tuple[Source, ...], mirror: str | None = None, *, download: bool = True
-) -> Files:
+) -> RawFiles:
     """The dataset's raw files from the mirror (or `ITA_MED_MIRROR`), else the cache, else the network."""
     mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
     if mirror == EMBEDDED:
-        return Files(dataset, sample, EMBEDDED)
+        if not sample.is_dir():
+            raise SourceError(f"{dataset}: {sample} is missing: it holds a few synthetic files in upstream's format")
+        return RawFiles(dataset, sample, EMBEDDED)
     if mirror:
         folder = Path(mirror) / dataset
         if not Path(mirror).is_dir():
@@ -230,7 +234,7 @@ def resolve(
                 f'{dataset}: the mirror {mirror} has no folder "{dataset}"; '
                 f'fill it with "ita-med data pull {dataset} --to {mirror}" where there is a network'
             )
-        return Files(dataset, folder, "mirror")
+        return RawFiles(dataset, folder, "mirror")
     folder = cache_dir() / "sources" / dataset
     if not folder.is_dir():
         if not download:
@@ -238,7 +242,7 @@ def resolve(
                 f'{dataset}: not downloaded yet; run "ita-med data pull {dataset}" or set {MIRROR_VARIABLE} to a mirror'
             )
         pull(dataset, sources, folder)
-    return Files(dataset, folder, "cache")
+    return RawFiles(dataset, folder, "cache")
 
 
 def nothing_real() -> bool:

@@ -36,7 +36,7 @@ Returned = TypeVar("Returned")
 class Change:
     """What a repository got, or would get: paths added (or replaced) and deleted, and its head commit.
 
-    commit: "" only in a dry run for a repository that does not exist.
+    `commit` is "" only in a dry run for a repository that does not exist.
     """
 
     repo: str
@@ -92,11 +92,16 @@ def put_files(
 ) -> Change:
     """Commit those files that the repository lacks or has otherwise; no commit if there are none.
 
-    kind: "model", "dataset" or "space". The repository is created if it does not exist.
-    files: path in the repository -> local file or content.
-    stale: of the repository's other files, those to delete.
-    private: for a repository that is created; one that exists and is public is refused.
-    tag: a name for the resulting commit.
+    Args:
+        api: From `account`.
+        repo: OWNER/NAME; it is created if it does not exist.
+        kind: "model", "dataset" or "space".
+        files: Path in the repository -> local file or content.
+        message: Of the commit.
+        stale: Given the repository's other files, returns those to delete.
+        private: For a repository that is created; one that exists and is public is refused.
+        tag: A name for the resulting commit.
+        dry_run: Write nothing.
     """
     with one_line(repo):
         sent, commit = None, ""

@@ -26,7 +26,7 @@ EXECUTORS = ("local", "slurm", "ray")
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps that run together, once per task."""
+    """Steps that run one after the other on each document, once per task; the next stage waits for all tasks."""
 
     name: str
     pipeline: list[Callable[..., Any]]
@@ -155,7 +155,7 @@ def _finished(out: Path, fingerprint: str) -> dict[str, Any] | None:
 
 
 def read_report(out: Path) -> dict[str, Any]:
-    """report.json of a built corpus."""
+    """The report of a built corpus, from its report.json; an error says what the folder holds instead."""
     path = out / "report.json"
     if not path.is_file():
         hint = (

@@ -13,7 +13,7 @@ from ita_med.errors import ItaMedError
 
 @dataclass(frozen=True)
 class NormaliseSettings:
-    """fold_white_space: every run of white space becomes one space, also line ends."""
+    """The first step. With `fold_white_space` every run of white space becomes one space, line ends too."""
 
     on: bool = True
     fold_white_space: bool = False
@@ -21,6 +21,8 @@ class NormaliseSettings:
 
 @dataclass(frozen=True)
 class LanguageSettings:
+    """Whether texts that are not Italian go."""
+
     on: bool = True
 
 
@@ -28,8 +30,13 @@ class LanguageSettings:
 class QualitySettings:
     """Thresholds for terse clinical notes; shares are of the characters that are no white space.
 
-    repeated_lines: share of the text that lies in lines that occurred before, for texts of ten lines and more.
-    unbroken: share of the text in words of more than 40 characters.
+    Attributes:
+        min_letters: A text with fewer letters goes.
+        letters: The least share of letters.
+        symbols: The highest share of signs that no clinical note needs.
+        repeated_lines: The highest share of text in lines that occurred before, for texts of ten lines and more.
+        unbroken: The highest share of text in words of more than 40 characters.
+        broken_encoding: The highest share of replacement characters.
     """
 
     on: bool = True
@@ -43,6 +50,8 @@ class QualitySettings:
 
 @dataclass(frozen=True)
 class ExactSettings:
+    """Whether texts that equal an earlier one go."""
+
     on: bool = True
 
 
@@ -64,8 +73,12 @@ class DecontaminateSettings:
 
     A phrase that many documents share is boilerplate, not a leak (the rule of Brown et al. 2020, appendix C, with
     their 10 documents and 13 words). Words are compared by the rule of `ita_med.dataset_builders.same_text`.
-    max_documents 0: every shared n-gram counts, boilerplate or not.
-    training: labelled training documents are looked for too; they are reported, and nothing is removed for them.
+
+    Attributes:
+        words: n of the n-grams.
+        max_documents: 0 makes every shared n-gram count, boilerplate or not.
+        min_share: Of an evaluation document's n-grams.
+        training: Look for labelled training documents too; they are reported, and nothing is removed for them.
     """
 
     on: bool = True
@@ -77,9 +90,11 @@ class DecontaminateSettings:
 
 @dataclass(frozen=True)
 class PersonalDataSettings:
-    """model: an installed spaCy model that finds names (label PER), beside the patterns and given names.
+    """Which finds become placeholders.
 
-    threshold: a find with a lower score is left.
+    Attributes:
+        model: An installed spaCy model that finds names (label PER), beside the patterns and given names.
+        threshold: What is found with a lower score is left.
     """
 
     on: bool = True
@@ -89,14 +104,14 @@ class PersonalDataSettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """format: "parquet" (zstd) or "jsonl.zst"."""
+    """The shards: `format` is "parquet" (zstd) or "jsonl.zst"."""
 
     format: str = "parquet"
 
 
 @dataclass(frozen=True)
 class CorpusRecipe:
-    """slurm, ray: options handed to datatrove's executors as they are ({"partition": …, "time": …})."""
+    """All settings; `slurm` and `ray` are handed to datatrove's executors as they are ({"partition": …, "time": …})."""
 
     normalise: NormaliseSettings = NormaliseSettings()
     language: LanguageSettings = LanguageSettings()

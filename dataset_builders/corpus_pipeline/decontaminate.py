@@ -31,7 +31,13 @@ MAX_EXAMPLES = 50
 
 @dataclass(frozen=True)
 class Unit:
-    """A labelled document: name is "DATASET/CONFIG/SPLIT"; evaluation: whether the corpus must not hold it."""
+    """A labelled document.
+
+    Attributes:
+        name: Its view, "DATASET/CONFIG/SPLIT".
+        id: Within the view.
+        evaluation: Whether the corpus must not hold it.
+    """
 
     name: str
     id: str
@@ -137,7 +143,13 @@ def decide(
 ) -> None:
     """Write for every task the contaminated documents (sorted numbers), and contamination.json for the report.
 
-    matches, ids, out: one file per task; kept: which documents the de-duplication left.
+    Args:
+        folder: Where `build_index` wrote.
+        matches: One file of `MATCH` rows per task.
+        kept: For each task which of its documents the de-duplication left.
+        ids: One file per task with the ids of its documents.
+        out: One file per task, to be written.
+        settings: Which matches count.
     """
     labelled = load_labelled(folder)
     holders = np.zeros(len(labelled.index.hashes), np.int64)
@@ -165,7 +177,7 @@ def _kept_matches(path: Path, keep: NDArray[np.bool_]) -> NDArray[np.void]:
 
 
 class _FoundInView:
-    """What was found of one labelled view. removed: corpus documents; units: labelled document -> share found."""
+    """What was found of one labelled view: ids of corpus documents, and labelled document -> the share found."""
 
     def __init__(self) -> None:
         self.removed: set[str] = set()

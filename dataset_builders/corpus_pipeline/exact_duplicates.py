@@ -29,6 +29,7 @@ def record(n: int, raw: str, text: str) -> tuple[int, ...]:
 
 
 def save(path: Path, records: list[tuple[int, ...]]) -> None:
+    """Write the records of a task, sorted for `find`."""
     table = np.array(records, RECORD)
     table.sort(order=("key", "key2", "n"))
     sorted_runs.save(path, table)

@@ -31,7 +31,7 @@ COLUMNS = ("id", "text", "source", "licence", "url", "split", "meta")
 class Piece:
     """Bytes [start, end) of a JSON Lines file (the lines that begin there), or row group `start` of a Parquet file.
 
-    name: prefix of the ids of records without one; it is the same on every machine.
+    `name` is the prefix of the ids of records without one; it is the same on every machine.
     """
 
     path: str
@@ -43,6 +43,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Record:
+    """A text as it comes in, with what is known of it; `meta` is JSON."""
+
     id: str
     text: str
     source: str
@@ -139,7 +141,7 @@ def parts(found: list[Piece], tasks: int | None = None) -> list[list[Piece]]:
 
 
 def records(piece: Piece) -> Iterator[Record]:
-    """The records of a piece, checked."""
+    """The records of a piece; a DataError names the place of one that is wrong."""
     if piece.path.endswith(".parquet"):
         yield from _parquet_records(piece)
         return

@@ -63,6 +63,7 @@ class Clusters:
         self.parents = parents
 
     def roots(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first document of each document's set."""
         roots = self.parents[documents]
         while True:
             above = self.parents[roots]
@@ -71,7 +72,7 @@ class Clusters:
             roots = above
 
     def join(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> None:
-        """Unite the sets of each pair."""
+        """Unite the sets of first[i] and second[i], for every i."""
         while True:
             a, b = self.roots(first), self.roots(second)
             apart = a != b

@@ -21,9 +21,13 @@ def save(folder: Path, task: int, documents: list[int], keys: list[Hashes], band
 
 
 def find(folder: Path, sizes: list[int], bands: int, out: list[Path]) -> None:
-    """For every task, write which documents are no first of their cluster (sorted numbers).
+    """Find the clusters, and write for every task which documents are not the first of theirs (sorted numbers).
 
-    sizes: documents of each task.
+    Args:
+        folder: Where `save` wrote.
+        sizes: How many documents each task has.
+        bands: Of the signatures.
+        out: One file per task, to be written.
     """
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     # on disk, so that the system can take the memory back: 8 bytes per document

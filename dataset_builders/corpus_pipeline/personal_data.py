@@ -65,7 +65,7 @@ _BIRTH = r"(?:(?<=[Nn]at[oa] il )|(?<=[Dd]ata di nascita: ))\d{1,2}[/.\-]\d{1,2}
 
 @cache
 def analyzer(model: str = "") -> AnalyzerEngine:
-    """Presidio for Italian, offline. model: an installed spaCy model whose PER entities count as names too."""
+    """Presidio for Italian, offline; of an installed spaCy `model` the PER entities count as names too."""
     from presidio_analyzer import (
         AnalyzerEngine,
         EntityRecognizer,

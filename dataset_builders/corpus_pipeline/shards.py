@@ -20,7 +20,7 @@ BATCH_BYTES = 4 * 2**20
 
 
 def row(document: Document) -> dict[str, Any]:
-    """The columns of the `text` schema."""
+    """A document of datatrove as a row of the `text` schema."""
     return {name: getattr(document, name, None) or document.metadata.get(name, "") for name in COLUMNS}
 
 

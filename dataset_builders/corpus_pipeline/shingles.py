@@ -29,7 +29,7 @@ _CUTS = re.compile(
 )
 
 
-class HashedWords(dict[str, tuple[bytes, ...]]):
+class WordTable(dict[str, tuple[bytes, ...]]):
     """Run of non-space characters -> its words, simplified, as UTF-8."""
 
     def __missing__(self, run: str) -> tuple[bytes, ...]:
@@ -49,9 +49,9 @@ class HashedWords(dict[str, tuple[bytes, ...]]):
 
 
 @cache
-def word_table() -> HashedWords:
+def word_table() -> WordTable:
     """The table of this process, which all its tasks share."""
-    return HashedWords()
+    return WordTable()
 
 
 def shingles(words: list[bytes], n: int) -> Hashes:

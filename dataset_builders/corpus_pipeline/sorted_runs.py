@@ -17,7 +17,7 @@ RANGE = 1_000_000
 
 
 def save(path: Path, array: NDArray[Any]) -> None:
-    """As a .npy file, with its folder."""
+    """Write an array as a .npy file that `load` maps into memory; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array)
 

@@ -79,12 +79,13 @@ class Work:
 
 
 def words_of(text: str) -> int:
+    """The number of words that reports count: runs of characters without white space."""
     return len(text.split())
 
 
 @dataclass(frozen=True)
 class Read:
-    """The documents of a task's part of the input."""
+    """Reads a task's part of the input."""
 
     work: Work
 
@@ -103,6 +104,8 @@ class Read:
 
 @dataclass(frozen=True)
 class Normalise:
+    """Repairs and normalises each text."""
+
     recipe: CorpusRecipe
 
     def __call__(self, data: Documents, rank: int, world_size: int) -> Iterator[Document]:
@@ -262,6 +265,8 @@ class Remaining:
 
 @dataclass(frozen=True)
 class ReplacePersonalData:
+    """Puts placeholders in the place of personal data and counts them."""
+
     recipe: CorpusRecipe
     work: Work
 
@@ -278,7 +283,7 @@ class ReplacePersonalData:
 
 @dataclass(frozen=True)
 class Write:
-    """The shard of a task."""
+    """Writes the documents that are left: the shard of a task."""
 
     recipe: CorpusRecipe
     work: Work

@@ -12,7 +12,7 @@ from typing import Any
 from ita_med.build_report import BuildReport, SplitReport
 from ita_med.errors import DataError
 from ita_med.schema import Span, SpanExample
-from ita_med.sources import Files
+from ita_med.sources import RawFiles
 from ita_med.text import decode
 
 NOTE = "#"
@@ -59,10 +59,15 @@ class TsvRow:
     values: dict[str, str]
 
 
-def documents(files: Files, texts: str, annotations: str) -> Iterator[tuple[str, str, str, str]]:
+def documents(files: RawFiles, texts: str, annotations: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield (document id, its text, path of its `.ann`, content of that), in the order of the ids.
 
-    texts, annotations: patterns below the dataset's folder. A `.txt` without `.ann` is an error, and so is the reverse.
+    A `.txt` without `.ann` is an error, and so is the reverse.
+
+    Args:
+        files: Of the dataset.
+        texts: Pattern of the `.txt` files below the dataset's folder.
+        annotations: Pattern of the `.ann` files.
     """
     txt = {_stem(path): (path, content) for path, content in files.find(texts)}
     ann = {_stem(path): (path, content) for path, content in files.find(annotations)}

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
-from ita_med.sources import Files
+from ita_med.sources import RawFiles
 from ita_med.text import decode
 
 HubRow = tuple[str, dict[str, Any]]
@@ -20,7 +20,7 @@ BUFFER_BYTES = 2**20
 
 
 def rows(
-    files: Files,
+    files: RawFiles,
     pattern: str | tuple[str, ...],
     columns: set[str],
     *,
@@ -29,12 +29,15 @@ def rows(
 ) -> Iterator[HubRow]:
     """All rows of the files that match the pattern, in path order.
 
-    pattern: below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*"). Of
-        several patterns, the first that names a file counts.
-    columns: every row must have exactly these; another column, or one that is missing, is a DataError with both sets.
-        A file without rows is one too.
-    others: for sets whose columns are known in part only: further columns are left out, and counted here (warning
-        `column_not_read`).
+    Args:
+        files: Of the dataset.
+        pattern: Below the dataset's folder; a repository lies in a sub-folder with its name ("medqa-it/train/*"). Of
+            several patterns, the first that names a file counts.
+        columns: Every row must have exactly these; another column, or one that is missing, is a DataError with both
+            sets. A file without rows is one too.
+        required: Whether no file at all is an error.
+        others: For sets whose columns are known in part only: further columns are left out, and counted here (warning
+            `column_not_read`).
     """
     for path, content in _found(files, (pattern,) if isinstance(pattern, str) else pattern, required):
         where = f"{files.dataset}: {path}"
@@ -50,7 +53,7 @@ def rows(
             others.warn("column_not_read", len(further))
 
 
-def _found(files: Files, patterns: tuple[str, ...], required: bool) -> list[tuple[str, bytes]]:
+def _found(files: RawFiles, patterns: tuple[str, ...], required: bool) -> list[tuple[str, bytes]]:
     for pattern in patterns:
         if found := files.find(pattern, required=False):
             return found
@@ -74,11 +77,11 @@ def _lines(content: bytes) -> bool:
 
 
 def stream(
-    files: Files, pattern: str, *columns: set[str], required: bool = True, others: BuildReport | None = None
+    files: RawFiles, pattern: str, *columns: set[str], required: bool = True, others: BuildReport | None = None
 ) -> Iterator[HubRow]:
-    """The same for Parquet and JSON Lines of any size: a batch of rows at a time is in memory.
+    """The rows of Parquet and JSON Lines files of any size: a batch of rows at a time is in memory.
 
-    columns: one set, or several of which all files must have one.
+    Args as in `rows`; `columns` may be several sets, of which all files must have one.
     """
     for path, content in files.open(pattern, required=required):
         where = f"{files.dataset}: {path}"

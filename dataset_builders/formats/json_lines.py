@@ -19,9 +19,10 @@ def loads(text: str) -> Any:
 
 
 def records(text: str, keys: set[str], where: str, *, exact: bool = True) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, record); a line that is no object with exactly `keys` is an error at `where`.
+    """Yield (line number, record) of a text.
 
-    exact: without it, further keys are allowed.
+    A line that is no object with the `keys` is a DataError that begins with `where`; without `exact`, further keys are
+    allowed.
     """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -48,10 +49,12 @@ def loads_object(line: str, where: str) -> dict[str, Any]:
 
 
 def no_constant(name: str) -> NoReturn:
+    """For `json.loads`: refuses NaN and Infinity, which JSON does not have."""
     raise ValueError(f"{name} is no JSON value")
 
 
 def finite(digits: str) -> float:
+    """For `json.loads`: refuses a number that is too large for a float."""
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits[:20]} is too large a number")
@@ -59,6 +62,7 @@ def finite(digits: str) -> float:
 
 
 def no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: an object as a dictionary, refused where a key stands twice."""
     out = dict(pairs)
     if len(out) != len(pairs):
         seen: set[str] = set()

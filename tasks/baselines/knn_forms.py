@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ita_med.dataset_builders.datasets.e3c.forms import AGE_BANDS, AGE_ITEM, PRESENCE
+from ita_med.dataset_builders.datasets.e3c.crf_items import AGE_BANDS, AGE_ITEM, PRESENCE
 from ita_med.schema import UNKNOWN_VALUES, FormExample, Item
 from ita_med.tasks.baselines import gazetteer
 from ita_med.tasks.baselines.gazetteer import Gazetteer

@@ -24,7 +24,7 @@ import pytest
 from ita_med import archives, checksums, cli, download, sources
 from ita_med.dataset_builders import build
 from ita_med.errors import SourceError
-from ita_med.sources import Files, GitHub, Hub, Url, Zenodo
+from ita_med.sources import GitHub, Hub, RawFiles, Url, Zenodo
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SOURCE = GitHub("owner/corpus", COMMIT, ("a.txt", "deep/er/b.txt"))
@@ -136,7 +136,7 @@ def test_pull_of_a_whole_repository_is_read_in_place(server: Server, tmp_path: P
     server.pages[f"/zip/owner/corpus/zip/{COMMIT}"] = packed.getvalue()
     sources.pull("abstrct", (GitHub("owner/corpus", COMMIT),), tmp_path / "abstrct")
     assert list(tree(tmp_path)) == ["abstrct/corpus-01234567.zip"]
-    assert Files("abstrct", tmp_path / "abstrct", "cache").read("deep/er/b.txt") == b"secondo"
+    assert RawFiles("abstrct", tmp_path / "abstrct", "cache").read("deep/er/b.txt") == b"secondo"
 
 
 def test_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def as_tar(root: Path, compression: str = "gz", top: str = "") -> None:
 )
 def test_every_layout_reads_the_same(tmp_path: Path, lay_out: Any) -> None:
     lay_out(tmp_path)
-    files = Files("abstrct", tmp_path, "mirror")
+    files = RawFiles("abstrct", tmp_path, "mirror")
     assert files.find("data/*.json") == [("data/x1.json", b"1"), ("data/x2.json", b"2")]
     assert files.read("readme.txt") == b"r"
     assert files.seen == {
@@ -514,7 +514,7 @@ def test_every_layout_reads_the_same(tmp_path: Path, lay_out: Any) -> None:
 @pytest.mark.parametrize("lay_out", [as_folder, as_zip, lambda root: as_zip(root, ""), as_tar])
 def test_open_files_hold_the_same(tmp_path: Path, lay_out: Any) -> None:
     lay_out(tmp_path)
-    files, whole = Files("abstrct", tmp_path, "mirror"), Files("abstrct", tmp_path, "mirror")
+    files, whole = RawFiles("abstrct", tmp_path, "mirror"), RawFiles("abstrct", tmp_path, "mirror")
     read = [(path, stream.read()) for path, stream in files.open("data/*.json")]
     assert sorted(read) == whole.find("data/*.json")
     assert files.seen == whole.seen
@@ -522,7 +522,7 @@ def test_open_files_hold_the_same(tmp_path: Path, lay_out: Any) -> None:
 
 def test_open_says_what_is_missing_and_what_is_broken(tmp_path: Path) -> None:
     as_zip(tmp_path)
-    files = Files("abstrct", tmp_path, "mirror")
+    files = RawFiles("abstrct", tmp_path, "mirror")
     assert list(files.open("b.txt", required=False)) == []
     with pytest.raises(SourceError, match=r"^abstrct: b\.txt is not in .*; upstream: https://github.com/"):
         next(files.open("b.txt"))
@@ -531,20 +531,20 @@ def test_open_says_what_is_missing_and_what_is_broken(tmp_path: Path) -> None:
     at = broken.index(b"x1.json") + len(b"x1.json")
     archive.write_bytes(broken[:at] + b"9" + broken[at + 1 :])
     with pytest.raises(SourceError, match=r"^abstrct: data/x1\.json cannot be read .*get it again"):
-        next(Files("abstrct", tmp_path, "mirror").open("data/x1.json"))
+        next(RawFiles("abstrct", tmp_path, "mirror").open("data/x1.json"))
 
 
 def test_plain_files_go_before_archives(tmp_path: Path) -> None:
     as_zip(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "x1.json").write_bytes(b"plain")
-    assert Files("abstrct", tmp_path, "mirror").find("data/*.json") == [("data/x1.json", b"plain")]
+    assert RawFiles("abstrct", tmp_path, "mirror").find("data/*.json") == [("data/x1.json", b"plain")]
 
 
 def test_missing_file_says_where_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"^abstrct: b\.txt is not in .*; upstream: https://github.com/"):
-        Files("abstrct", tmp_path, "mirror").find("b.txt")
-    assert Files("abstrct", tmp_path, "mirror").find("b.txt", required=False) == []
+        RawFiles("abstrct", tmp_path, "mirror").find("b.txt")
+    assert RawFiles("abstrct", tmp_path, "mirror").find("b.txt", required=False) == []
 
 
 @pytest.mark.parametrize("lay_out", [as_zip, as_tar])
@@ -554,7 +554,7 @@ def test_a_member_that_would_fill_the_memory_is_refused(
     lay_out(tmp_path)
     monkeypatch.setattr(archives, "MAX_FILE_BYTES", 0)
     with pytest.raises(SourceError, match=r"corpus\.\S+: \S*readme\.txt would unpack to 1 bytes"):
-        Files("abstrct", tmp_path, "mirror").read("readme.txt")
+        RawFiles("abstrct", tmp_path, "mirror").read("readme.txt")
 
 
 def test_a_link_in_a_tar_is_not_followed(tmp_path: Path) -> None:
@@ -568,7 +568,7 @@ def test_a_link_in_a_tar_is_not_followed(tmp_path: Path) -> None:
             info.type, info.linkname = kind, str(secret)
             archive.addfile(info)
     with pytest.raises(SourceError, match=r"readme\.txt is not in"):
-        Files("abstrct", root, "mirror").read("readme.txt")
+        RawFiles("abstrct", root, "mirror").read("readme.txt")
 
 
 # ----- checksums ---------------------------------------------------------------------------------------------------
@@ -581,9 +581,9 @@ def test_checksum_lines_round_trip() -> None:
     }
 
 
-def read_all(root: Path, kind: str = "mirror") -> Files:
+def read_all(root: Path, kind: str = "mirror") -> RawFiles:
     as_folder(root)
-    files = Files("abstrct", root, kind)
+    files = RawFiles("abstrct", root, kind)
     files.find("data/*.json")
     return files
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from huggingface_hub import DatasetCard
 
-from ita_med import catalogue
-from ita_med.dataset_builders import build, build_record, cards, known_overlaps, licences
+from ita_med import catalogue, licence_table
+from ita_med.dataset_builders import build, build_record, cards, known_overlaps
 
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
 HUB_LICENCES = {
@@ -76,8 +76,8 @@ def test_card_of_pinned_counts_says_so() -> None:
     ],
 )
 def test_an_unclear_licence_is_never_made_clear(licence: str, expected: str) -> None:
-    assert licences.hub_id(licence) == expected
-    assert (licences.address(licence) == licence) == (expected in ("other", "unknown"))
+    assert licence_table.hub_id(licence) == expected
+    assert (licence_table.address(licence) == licence) == (expected in ("other", "unknown"))
 
 
 def test_sizes() -> None:

@@ -13,7 +13,7 @@ from lxml import etree
 
 from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders import build
-from ita_med.dataset_builders.datasets.e3c import forms
+from ita_med.dataset_builders.datasets.e3c import crf_items
 from ita_med.dataset_builders.datasets.e3c.xmi import XmiDocument, XmiMention
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
@@ -304,13 +304,13 @@ def test_e3c_forms_say_what_is_annotated(mirror: str, layer1: dict[str, Upstream
         names = [item.name for item in example.items]
         assert names == sorted(names)
         asked = {item.name.removeprefix("esame: "): item.value for item in example.items if item.kind == "text"}
-        known = {name: {value} for name, value in asked.items() if value != forms.NOT_KNOWN}
+        known = {name: {value} for name, value in asked.items() if value != crf_items.NOT_KNOWN}
         assert known == {name: values for name, values in results.items() if len(values) == 1}
         assert not (asked.keys() - known.keys()) & results.keys()
         for item in example.items:
             if item.name.startswith("presenza di: "):
                 absent = item.name.removeprefix("presenza di: ") not in fold(example.text).lower()
-                assert absent == (item.value == forms.NOT_KNOWN)
+                assert absent == (item.value == crf_items.NOT_KNOWN)
 
 
 def test_e3c_forms_deny_what_is_denied(mirror: str, layer1: dict[str, Upstream]) -> None:
@@ -327,7 +327,7 @@ def test_e3c_forms_deny_what_is_denied(mirror: str, layer1: dict[str, Upstream])
                 name = fold(document.read(disorder.get(ID))).lower()
                 found.setdefault(name, set()).add("no" if inside[0].get("polarity") == "NEG" else "sì")
         asked = {i.name.removeprefix("presenza di: "): {i.value} for i in example.items if "presenza" in i.name}
-        known = {name: value for name, value in asked.items() if value != {forms.NOT_KNOWN}}
+        known = {name: value for name, value in asked.items() if value != {crf_items.NOT_KNOWN}}
         assert known == {name: polarities for name, polarities in found.items() if len(polarities) == 1}
         values.update(value for polarities in known.values() for value in polarities)
     assert values["sì"] > values["no"] > 0
@@ -349,7 +349,7 @@ def test_e3c_forms_deny_what_is_denied(mirror: str, layer1: dict[str, Upstream])
 def test_e3c_age_band(age: str, band: str) -> None:
     patient = XmiMention("1", "ACTOR", 0, 5, 0, {"role": "PATIENT", "age": age})
     doctor = XmiMention("2", "ACTOR", 0, 5, 0, {"role": "H-PROFESSIONAL", "age": "40Y"})
-    assert forms.age_band(XmiDocument("IT1", "Donna", [(0, 5)], [doctor, patient], [])) == band
+    assert crf_items.age_band(XmiDocument("IT1", "Donna", [(0, 5)], [doctor, patient], [])) == band
 
 
 def test_e3c_layer3_is_the_collection() -> None:

@@ -155,7 +155,7 @@ def test_words_are_those_of_datatrove(tmp_path: Path) -> None:
     step = datatrove_signature(tmp_path)
     for text in [*NOTES, "Aspirina® 100mg l’uso d'ossigeno, n.3 al 37,5°C – m² 20 µg"]:
         expected = step.word_tokenizer.word_tokenize(simplified(text))
-        assert [w.decode() for w in shingles.HashedWords().of(text)] == expected
+        assert [w.decode() for w in shingles.WordTable().of(text)] == expected
 
 
 def simplified(text: str) -> str:

@@ -368,7 +368,7 @@ def takes_parquet(name: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         try:
             as_parquet("", lambda table: table)(folder)
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
+            for _ in build.validated(name, None, sources.RawFiles(name, folder, "mirror"), BuildReport()):
                 pass
         except (ItaMedError, pa.ArrowException):
             return False
@@ -504,7 +504,7 @@ def reads_archives(name: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         zipped(lambda *_: None)("", folder)
         try:
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
+            for _ in build.validated(name, None, sources.RawFiles(name, folder, "mirror"), BuildReport()):
                 pass
         except ItaMedError:
             return False
@@ -521,7 +521,7 @@ def needed(name: str, path: str) -> bool:
         shutil.copytree(build.folder(name) / "sample", folder)
         (folder / path).unlink()
         try:
-            for _ in build.validated(name, None, sources.Files(name, folder, "mirror"), BuildReport()):
+            for _ in build.validated(name, None, sources.RawFiles(name, folder, "mirror"), BuildReport()):
                 pass
         except ItaMedError:
             return True

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ita_med import catalogue
-from ita_med.dataset_builders.licences import hub_id, why_no_derivatives
 from ita_med.errors import ItaMedError
+from ita_med.licence_table import hub_id, is_commercial, why_no_derivatives
 
-COMMERCIAL = {"apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
-"""Licences, as the Hub calls them, that clearly allow commercial use; of a corpus each text brings its own."""
 NON_COMMERCIAL = "non-commercial"
 
 
@@ -32,7 +30,8 @@ def of_data(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _clearly_commercial(licence: str) -> bool:
-    return hub_id(licence) in COMMERCIAL
+    """Of a text of a corpus, which brings a licence of its own: one that the Hub knows, and one only."""
+    return hub_id(licence) != "other" and is_commercial(licence)
 
 
 @dataclass(frozen=True)

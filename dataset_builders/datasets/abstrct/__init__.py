@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, SpanExample
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 from ita_med.text import decode
 
 FOLDER = "IT/nllb/argument_components/manual_revision"
@@ -40,7 +40,7 @@ CONFIGS = dict.fromkeys(FILES, "spans")
 LABELS = ("Claim", "Premise")
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per sentence in file order)."""
     for config in configs:
         for split, file in FILES[config].items():

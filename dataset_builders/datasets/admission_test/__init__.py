@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("evalitahf/admission_test"),)
@@ -25,7 +25,7 @@ LETTERS = list("ABCDE")
 COLUMNS = {"Question", *LETTERS, "Correct"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("admission_test", split, questions in file order)."""
     for split, upstream in SPLITS.items():
         found = list(hub_rows.rows(files, f"admission_test/data/{upstream}*", COLUMNS, required=False))

@@ -20,7 +20,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError, MissingPackage
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 
 REPO = "humayoonbaig/construction-of-a-dataset-on-Italian-Medicines"
 FILE = "FINAL_UPDATED_XLSX.xlsx"
@@ -38,12 +38,12 @@ NOTHING = {"", "not found"}
 AIC_DIGITS = 9
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("aifa_rcp", "train", one document per row that has text)."""
     yield from text_chunks.chunks("aifa_rcp", _medicines(files), report)
 
 
-def _medicines(files: Files) -> Iterator[TextExample]:
+def _medicines(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("aifa_rcp")
     where = f"aifa_rcp: {FILE}"
     rows = _rows(files.read(FILE), where)

@@ -14,7 +14,7 @@ from ita_med import catalogue
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "IVN-RIN/BioBERT_Italian"
 VERSION = "1.0.0"
@@ -22,12 +22,12 @@ SOURCES = (Hub(REPO, revision="e28c7de815ddb47cfe6a091d2d99bd81f14b0316", allow_
 CONFIGS = {"biobert_italian": "text"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("biobert_italian", "train", abstracts in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("biobert_italian", _abstracts(files), report)
 
 
-def _abstracts(files: Files) -> Iterator[TextExample]:
+def _abstracts(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("biobert_italian")
     for number, (where, row) in enumerate(hub_rows.stream(files, "BioBERT_Italian/data/train-*", {"text"})):
         text = text_chunks.require_text(row["text"], "text", where)

@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("Detsutut/biomedical-mmlu-ita"),)
@@ -27,7 +27,7 @@ TEXTS = ("instruction", *OPTIONS, "id", "subject")
 COLUMNS = {*TEXTS, "answer"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("biomedical_mmlu_ita", split, questions in file order)."""
     for split, upstream in SPLITS.items():
         rows = hub_rows.rows(files, f"biomedical-mmlu-ita/data/{upstream}*", COLUMNS)

@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -35,7 +35,7 @@ QUALITIES = ("HighQuality", "LowQuality", "")
 DOCUMENT_START = "QUESTION"
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("arguments", split, one example per document); blocks become the lines of its text."""
     for split, path in FILES.items():
         counts = report.split("arguments", split)

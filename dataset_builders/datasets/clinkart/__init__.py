@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import iob
 from ita_med.errors import DataError
 from ita_med.schema import Example, Relation, RelationExample, Span, check_span
-from ita_med.sources import Files
+from ita_med.sources import RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -28,7 +28,7 @@ LABEL = "PERTAINSTO"
 LINE = "docid, REL, start-end, start-end, RML text and EVENT text with TABs"
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("clinkart", "train", one example per document in file order)."""
     where = f"clinkart: {FILE}"
     counts = report.split("clinkart", "train")

@@ -16,7 +16,7 @@ from ita_med import catalogue
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
-from ita_med.sources import EMBEDDED, Files, Hub
+from ita_med.sources import EMBEDDED, Hub, RawFiles
 
 DEFAULT_REPO = "NLP-FBK/adapt-sllm-italian-medical-tasks-CP-data"
 REPO = os.environ.get("ITA_MED_CP_DATA_ID") or DEFAULT_REPO
@@ -25,12 +25,12 @@ SOURCES = (Hub(REPO, allow_patterns=("clinical/*",)),)
 CONFIGS = {"clinical": "text"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("clinical", "train", chunks of notes in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("clinical", _chunks(files), report)
 
 
-def _chunks(files: Files) -> Iterator[TextExample]:
+def _chunks(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("cp_data")
     repo = DEFAULT_REPO if files.kind == EMBEDDED else REPO
     pattern = f"{repo.rpartition('/')[2]}/clinical/train-*"

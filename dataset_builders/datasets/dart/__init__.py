@@ -20,7 +20,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "praiselab-picuslab/DART"
 FILE = "DART/DART.csv"
@@ -33,12 +33,12 @@ SEEN_SECTIONS = {"04.1", "04.2", "04.3", "04.5", "04.8"}
 LARGEST_CELL = 2**24
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("dart", "train", one document per medicine in the order of the rows) in chunks."""
     yield from text_chunks.chunks("dart", _medicines(files), report)
 
 
-def _medicines(files: Files) -> Iterator[TextExample]:
+def _medicines(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("dart")
     for path, content in files.open(FILE):
         rows = _rows(content, f"dart: {path}")

@@ -20,7 +20,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import UNKNOWN, Example, FormExample, Item
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -35,7 +35,7 @@ SEPARATOR = "; "
 MAX_CELL = 2**24
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("leaflets", "test", one form per leaflet in file order)."""
     examples: list[Example] = []
     texts: set[str] = set()
@@ -52,7 +52,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     yield "leaflets", "test", examples
 
 
-def _rows(files: Files, report: BuildReport) -> Iterator[hub_rows.HubRow]:
+def _rows(files: RawFiles, report: BuildReport) -> Iterator[hub_rows.HubRow]:
     """The leaflets from Parquet, which keeps lists as lists, else from TSV."""
     if rows := list(hub_rows.rows(files, PARQUET, COLUMNS, required=False, others=report)):
         yield from rows

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
 from ita_med.schema import Example
-from ita_med.sources import Files, Source
+from ita_med.sources import RawFiles, Source
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -32,7 +32,7 @@ MentionPlace = tuple[str, int, int]
 """Document id, start, end."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("disease", split, one example per document in the order of the ids)."""
     in_train: set[str] = set()
     for split, folder in FOLDERS.items():
@@ -46,12 +46,12 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         yield "disease", split, _examples(files, folder, split, texts, report)
 
 
-def _texts(files: Files, folder: str) -> dict[str, str]:
+def _texts(files: RawFiles, folder: str) -> dict[str, str]:
     found = files.find(f"{folder}/text_files/*.txt")
     return {path.rpartition("/")[2][: -len(".txt")]: decode(raw, f"distemist: {path}") for path, raw in found}
 
 
-def _examples(files: Files, folder: str, split: str, texts: dict[str, str], report: BuildReport) -> list[Example]:
+def _examples(files: RawFiles, folder: str, split: str, texts: dict[str, str], report: BuildReport) -> list[Example]:
     counts = report.split("disease", split)
     mentions: dict[str, list[brat.BratMention]] = {doc_id: [] for doc_id in texts}
     places: set[MentionPlace] = set()
@@ -77,7 +77,7 @@ def _examples(files: Files, folder: str, split: str, texts: dict[str, str], repo
 
 
 def _rows(
-    files: Files, pattern: str, columns: tuple[list[str], ...], texts: dict[str, str], *, required: bool
+    files: RawFiles, pattern: str, columns: tuple[list[str], ...], texts: dict[str, str], *, required: bool
 ) -> Iterator[brat.TsvRow]:
     for path, raw in files.find(pattern, required=required):
         where = f"distemist: {path}"

@@ -19,7 +19,7 @@ from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTION
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import UNKNOWN, UNKNOWN_VALUES, Example, FormExample, Item
-from ita_med.sources import Files, GitHub, Hub
+from ita_med.sources import GitHub, Hub, RawFiles
 from ita_med.text import decode
 
 GOLD_FILE = "development_data/dev_gt.jsonl"
@@ -41,7 +41,7 @@ ITEM_COUNT = 134
 HUB_COLUMNS = {"document_id", "clinical_note", "annotations"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one form per note); `dyspnea` only where the notes are there."""
     gold = _gold(files)
     if "gold" in configs:
@@ -66,7 +66,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         yield "dyspnea", split, list(_joined(files, folder, split, gold, report))
 
 
-def _gold(files: Files) -> dict[str, list[dict[str, str]]]:
+def _gold(files: RawFiles) -> dict[str, list[dict[str, str]]]:
     """Document id -> its annotations, in file order."""
     where = f"dyspnea_crf: {GOLD_FILE}"
     text = decode(files.read(GOLD_FILE), where)
@@ -80,7 +80,7 @@ def _gold(files: Files) -> dict[str, list[dict[str, str]]]:
 
 
 def _joined(
-    files: Files, folder: str, split: str, gold: dict[str, list[dict[str, str]]], report: BuildReport
+    files: RawFiles, folder: str, split: str, gold: dict[str, list[dict[str, str]]], report: BuildReport
 ) -> Iterator[Example]:
     counts = report.split("dyspnea", split)
     rows: dict[str, dict[str, Any]] = {}

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "NLP-FBK/dyspnea-clinical-notes"
 VERSION = "1.0.0"
@@ -26,7 +26,7 @@ FOLDER = "dyspnea-clinical-notes"
 COLUMNS = {"document_id", "clinical_note"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("notes", "train", one example per note in file order)."""
     entry = catalogue.dataset("dyspnea_notes")
     counts = report.split("notes", "train")

@@ -18,7 +18,7 @@ from ita_med.dataset_builders.datasets.dyspnea_crf.items import MEASURED, OPTION
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import UNKNOWN, Example, FormExample, Item
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("NLP-FBK/dyspnea-valid-options"),)
@@ -31,7 +31,7 @@ NO_FORM = "valid-options"
 """Id of the one example: a form that belongs to no note."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("valid_options", "train", one form without a note)."""
     items: dict[str, Item] = {}
     for where, row in hub_rows.rows(files, PATTERNS, COLUMNS):

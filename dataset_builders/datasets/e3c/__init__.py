@@ -19,12 +19,12 @@ from typing import Any
 import orjson
 
 from ita_med.build_report import BuildReport, SplitReport, count_words
-from ita_med.dataset_builders.datasets.e3c import forms
+from ita_med.dataset_builders.datasets.e3c import crf_items
 from ita_med.dataset_builders.datasets.e3c.xmi import MENTION_TYPES, XMI_ID, Link, XmiDocument, XmiMention, parse
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, FormExample, Relation, RelationExample, Span, SpanExample, TextExample
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -61,7 +61,7 @@ COLLECTION_KEYS = frozenset(
 TEXT_KEYS = ("id", "text", "source", "licence", "url")
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, examples); each layer is parsed once for all its views."""
     if "layer3" in configs:
         yield "layer3", "train", _collection(files, report)
@@ -72,7 +72,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         yield "layer2", "train", [e for d in documents for e in _sentences(d, ("CLINENTITY",))]
 
 
-def _layer1(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def _layer1(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     documents = [parse(content, path) for path, content in files.find("data_annotation/Italian/layer1/*.xml")]
     in_train = train_ids(decode(files.read(SPLIT_FILE), f"e3c: {SPLIT_FILE}"))
     if missing := in_train - {d.id for d in documents}:
@@ -82,7 +82,7 @@ def _layer1(files: Files, configs: list[str], report: BuildReport) -> Iterator[t
         "test": [d for d in documents if d.id not in in_train],
     }
     _warn(documents, report)
-    vocabulary = forms.Vocabulary.of(splits["train"])
+    vocabulary = crf_items.Vocabulary.of(splits["train"])
     for config in (config for config in configs if not config.startswith("layer")):
         for split, members in splits.items():
             counts = report.split(config, split)
@@ -97,7 +97,9 @@ def _warn(documents: list[XmiDocument], report: BuildReport) -> None:
     report.warn("document_without_temporal_links", sum(not _has_links(d, "TLINK") for d in documents))
 
 
-def _view(config: str, document: XmiDocument, vocabulary: forms.Vocabulary, counts: SplitReport) -> Iterator[Example]:
+def _view(
+    config: str, document: XmiDocument, vocabulary: crf_items.Vocabulary, counts: SplitReport
+) -> Iterator[Example]:
     """The examples that a document of layer 1 gives in one view."""
     no_results = _not_annotated(["PERTAINSTO"], _has_events(document))
     no_times = _not_annotated(TEMPORAL_LABELS, _has_links(document, "TLINK"))
@@ -117,7 +119,7 @@ def _view(config: str, document: XmiDocument, vocabulary: forms.Vocabulary, coun
         case "full":
             yield _relations(document, MENTION_TYPES, None)
         case "crf":
-            items, dropped = forms.items(document, vocabulary)
+            items, dropped = crf_items.items(document, vocabulary)
             counts.dropped.update(dropped)
             yield FormExample(document.id, document.id, document.text, items)
 
@@ -217,7 +219,7 @@ def _meta(mentions: list[XmiMention]) -> dict[str, Any]:
     return meta
 
 
-def _collection(files: Files, report: BuildReport) -> list[Example]:
+def _collection(files: RawFiles, report: BuildReport) -> list[Example]:
     """Layer 3; repeated texts are kept (corpora de-duplicate) and reported by three kinds of equality."""
     examples: list[Example] = []
     alike: dict[tuple[int, int], list[str]] = {}

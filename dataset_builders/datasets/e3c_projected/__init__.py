@@ -20,7 +20,7 @@ from ita_med.dataset_builders.datasets import e3c_sentences
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, Relation, RelationExample, Span
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SENTENCES = "e3c-sentences-IT-revised"
@@ -36,7 +36,7 @@ MAX_UNFOUND_SHARE = 0.1
 """If more of the pairs are not in their text, the columns mean something else."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per sentence in file order)."""
     if "entities" in configs:
         for split, examples in e3c_sentences.sentences(files, SENTENCES, report):
@@ -47,7 +47,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
             yield "relations", split, _sentences(files, tuple(patterns), split, report)
 
 
-def _sentences(files: Files, patterns: tuple[str, ...], split: str, report: BuildReport) -> list[Example]:
+def _sentences(files: RawFiles, patterns: tuple[str, ...], split: str, report: BuildReport) -> list[Example]:
     counts = report.split("relations", split)
     examples: list[Example] = []
     texts: set[str] = set()

@@ -17,7 +17,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample, check_span
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("NLP-FBK/e3c-sentences-IT-native"),)
@@ -31,13 +31,13 @@ TYPES = ("CLINENTITY", "EVENT", "ACTOR", "BODYPART", "TIMEX3", "RML")
 """The mention types of E3C."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("sentences", split, one example per sentence in file order)."""
     for split, examples in sentences(files, FOLDER, report):
         yield "sentences", split, examples
 
 
-def sentences(files: Files, folder: str, report: BuildReport) -> Iterator[tuple[str, list[Example]]]:
+def sentences(files: RawFiles, folder: str, report: BuildReport) -> Iterator[tuple[str, list[Example]]]:
     """Yield (split, its sentences in file order) of a repository with these columns."""
     seen: set[str] = set()
     for split in SPLITS:

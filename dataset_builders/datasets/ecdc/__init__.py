@@ -19,7 +19,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Url
+from ita_med.sources import RawFiles, Url
 
 VERSION = "1.0.0"
 SOURCES = (Url("https://wt-public.emm4u.eu/Resources/ECDC-TM/ECDC-TM.zip", "ECDC-TM.zip"),)
@@ -28,12 +28,12 @@ FILE = "ECDC-TM/ECDC.tmx"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("ecdc", "train", one document per segment that has Italian, in file order)."""
     yield from text_chunks.chunks("ecdc", _segments(files, report), report)
 
 
-def _segments(files: Files, report: BuildReport) -> Iterator[TextExample]:
+def _segments(files: RawFiles, report: BuildReport) -> Iterator[TextExample]:
     entry = catalogue.dataset("ecdc")
     for path, content in files.open(FILE):
         for number, unit in enumerate(_units(content, f"ecdc: {path}")):

@@ -21,7 +21,7 @@ from ita_med.dataset_builders.datasets.ecream import items
 from ita_med.dataset_builders.formats import hub_rows, json_lines, text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, FormExample, Item, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "NLP-FBK/ecream-emergency-department-notes"
 VERSION = "1.0.0"
@@ -39,7 +39,7 @@ CRF_COLUMNS = NOTE_COLUMNS | {"annotations"}
 ITEM_COUNT = 132
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("crf", split, one form per note) and ("notes", "train", notes in chunks), each if it is there."""
     if "crf" in configs:
         groups = _forms(hub_rows.rows(files, CRF, CRF_COLUMNS, required=False, others=report))
@@ -57,7 +57,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         )
 
 
-def _missing(files: Files, patterns: tuple[str, ...]) -> str:
+def _missing(files: RawFiles, patterns: tuple[str, ...]) -> str:
     folder = files.root / FOLDER
     found = (
         sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []

@@ -18,7 +18,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Url
+from ita_med.sources import RawFiles, Url
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -27,7 +27,7 @@ CONFIGS = {"emea": "text"}
 ITALIAN, ENGLISH = "EMEA.en-it.it", "EMEA.en-it.en"
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("emea", "train", one document per Italian line that is not empty) in chunks."""
     lines = {path: _count(content) for name in (ITALIAN, ENGLISH) for path, content in files.open(name)}
     if lines[ITALIAN] != lines[ENGLISH]:
@@ -40,7 +40,7 @@ def _count(content: BinaryIO) -> int:
     return sum(1 for _ in content)
 
 
-def _lines(files: Files) -> Iterator[TextExample]:
+def _lines(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("emea")
     for path, content in files.open(ITALIAN):
         for number, line in enumerate(content, 1):

@@ -21,7 +21,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Source
+from ita_med.sources import RawFiles, Source
 
 VERSION = "1.0.0"
 SOURCES: tuple[Source, ...] = ()
@@ -33,7 +33,7 @@ LETTERS = list("ABCDE")
 CASE = re.compile(r"\[(?P<case>[^\]]+)\]\.?\s*(?P<stem>\S.*)", re.DOTALL)
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("europemedqa", split, questions in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     ids: set[str] = set()

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("HUMADEX/italian_ner_dataset"),)
@@ -29,7 +29,7 @@ MAX_BROKEN_SHARE = 0.25
 """If more of the mentions break IOBES, the numbers mean something else than TAGS says."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("humadex", "train", one example per sentence in file order)."""
     counts = report.split("humadex", "train")
     examples: list[Example] = []
@@ -52,7 +52,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     yield "humadex", "train", examples
 
 
-def _rows(files: Files) -> Iterator[tuple[str, list[str], list[int]]]:
+def _rows(files: RawFiles) -> Iterator[tuple[str, list[str], list[int]]]:
     """(where, words, tags) of every row."""
     first, second = COLUMNS
     names = first

@@ -19,7 +19,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 FILES = ("IMB/IMB-MCQA.json", "IMB/IMD-MCQA_cleaned.json", "IMB/IMD-MCQA.json")
@@ -35,7 +35,7 @@ KEYS = {*REQUIRED, OPTIONS[4], "Category", *KEPT}
 """Keys without their spaces."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order) for every split that has any."""
     path = next((path for path in FILES if files.find(path, required=False)), FILES[0])
     where = f"imb_mcqa: {path}"

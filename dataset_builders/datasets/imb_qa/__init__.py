@@ -18,7 +18,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 REPO = "praiselab-picuslab/IMB"
@@ -36,7 +36,7 @@ KEYS = {
 """What a record holds -> the keys under which it is understood."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("pairs", "train", one text per question and answer in file order)."""
     entry = catalogue.dataset("imb_qa")
     counts = report.split("pairs", "train")

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import LETTERS, ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("CohereForAI/include-base-44", revision="933d2d9a932145261410315c387baeaa32ecc93c"),)
@@ -27,7 +27,7 @@ TEXTS = ("language", "country", "domain", "subject", "regional_feature", "level"
 COLUMNS = {*TEXTS, "choices", "answer"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("include", split, health questions in file order)."""
     for split in SPLITS:
         rows = hub_rows.rows(files, f"include-base-44/Italian/{split}*", COLUMNS, required=split == "test")

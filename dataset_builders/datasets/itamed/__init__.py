@@ -20,7 +20,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("Filo-White/ITAMed", gated=True),)
@@ -32,7 +32,7 @@ TEXTS = ["question_code", "question", *ANSWERS.values(), "category", "image_cate
 KEYS = {*TEXTS, "year", "question_number", "correct_answer", "has_image"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("itamed", split, questions by year and in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     found = list(hub_rows.rows(files, FILES, KEYS, required=False))

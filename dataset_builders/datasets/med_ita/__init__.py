@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 from ita_med.text import decode
 
 FILES = {
@@ -35,7 +35,7 @@ CONFIGS = dict.fromkeys(FILES, "choice")
 KEYS = {"question", "options", "answer", "category", "macrocategory"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, examples in file order)."""
     for config in configs:
         split, file = FILES[config]

@@ -17,7 +17,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 FILES = {
@@ -37,7 +37,7 @@ EXPLANATION_KEYS = EXPLANATION | {"exist", "word_ranges"}
 MAX_NUMBER = 2**31
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order)."""
     everything: list[Example] = []
     for split, path in FILES.items():
@@ -67,7 +67,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     report.warn("repeated_question", questions.repeats(everything))
 
 
-def _records(files: Files, path: str, report: BuildReport) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(files: RawFiles, path: str, report: BuildReport) -> Iterator[tuple[str, dict[str, Any]]]:
     where = f"medexpqa: {path}"
     text = decode(files.read(path), where)
     bare = '"5": NaN'  # cannot occur inside a JSON string, where the quotation mark would be escaped

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.datasets import medqa_it
 from ita_med.schema import Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "medmcqa-it"
 VERSION = "1.0.0"
@@ -22,6 +22,6 @@ SOURCES = (Hub(f"NLP-FBK/{REPO}"),)
 CONFIGS = {"questions": "choice"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order)."""
     return medqa_it.read_repository(files, REPO, report)

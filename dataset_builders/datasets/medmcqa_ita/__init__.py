@@ -17,7 +17,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "medmcqa-ita"
 VERSION = "1.0.0"
@@ -31,7 +31,7 @@ NAMES = ("a", "b", "c", "d")
 HIDDEN = -1
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order) for every split that has gold."""
     everything: list[Example] = []
     for split in SPLITS:
@@ -68,7 +68,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
     report.warn("repeated_question", questions.repeats(everything))
 
 
-def _rows(files: Files, split: str) -> Iterator[hub_rows.HubRow]:
+def _rows(files: RawFiles, split: str) -> Iterator[hub_rows.HubRow]:
     """The split's rows; the Hub stores a split's files in data/ or at the top."""
     folder = f"{REPO}/data" if files.has(f"{REPO}/data") else REPO
     return hub_rows.rows(files, f"{folder}/{split}*", COLUMNS)

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "medqa-it"
 VERSION = "1.0.0"
@@ -28,12 +28,12 @@ HIDDEN = -1
 """How MedMCQA writes that a question has no gold."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("questions", split, examples in file order)."""
     return read_repository(files, REPO, report)
 
 
-def read_repository(files: Files, repo: str, report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read_repository(files: RawFiles, repo: str, report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """The same for any repository with the columns and folders of medqa-it."""
     everything: list[Example] = []
     for split in ("train", "validation", "test"):

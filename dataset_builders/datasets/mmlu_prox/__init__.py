@@ -17,7 +17,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import LETTERS, ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("li-lab/MMLU-ProX"),)
@@ -30,7 +30,7 @@ SOURCE_ID = "question_id_src"
 COLUMNS = {"question_id", "question", *OPTIONS, "answer", "answer_index", "cot_content", "category", "src", SOURCE_ID}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("mmlu_prox", split, health questions in file order)."""
     for split in SPLITS:
         rows = _rows(files, f"MMLU-ProX/it/{split}*")
@@ -41,7 +41,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
         )
 
 
-def _rows(files: Files, pattern: str) -> list[hub_rows.HubRow]:
+def _rows(files: RawFiles, pattern: str) -> list[hub_rows.HubRow]:
     """The rows with all columns, or else all without question_id_src; an error names the full set."""
     try:
         return list(hub_rows.rows(files, pattern, COLUMNS))

@@ -19,7 +19,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -31,7 +31,7 @@ ANSWERS = {letter: f"Answer {letter}" for letter in LETTERS}
 COLUMNS = {"Category", "Question", "Image URL", *ANSWERS.values(), "Correct Answer"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("mmmed", split, questions in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     for number, (where, row) in enumerate(_rows(files), 1):
@@ -50,7 +50,7 @@ def split_of(document: str) -> str:
     return "train" if int(hashlib.sha256(document.encode()).hexdigest(), 16) % 2 else "test"
 
 
-def _rows(files: Files) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(files: RawFiles) -> Iterator[tuple[str, dict[str, str]]]:
     """All rows with the line on which each ends; a cell may hold line ends."""
     where = f"mmmed: {FILE}"
     reader = csv.reader(io.StringIO(decode(files.read(FILE), where), newline=""), strict=True)

@@ -17,7 +17,7 @@ from ita_med.dataset_builders.formats import brat
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
 from ita_med.schema import Example, SpanExample
-from ita_med.sources import Files, Zenodo
+from ita_med.sources import RawFiles, Zenodo
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -39,7 +39,7 @@ SETS = {
 SPLITS = ("train", "validation", "test")
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per document or passage in the order of the ids)."""
     for name, sets in SETS.items():
         wanted = [config for config in configs if config.removesuffix("_passages") == name]
@@ -61,7 +61,7 @@ def split_of(doc_id: str) -> str:
     return {8: "validation", 9: "test"}.get(digit, "train")
 
 
-def _documents(files: Files, name: str, report: BuildReport) -> list[tuple[str, str, list[brat.BratMention]]]:
+def _documents(files: RawFiles, name: str, report: BuildReport) -> list[tuple[str, str, list[brat.BratMention]]]:
     """(document id, text, mentions) of one of upstream's sets."""
     # An archive is looked into with and without its top folder; a folder that somebody unpacked is not.
     folder = f"{RELEASE}/track2/{name}/it" if files.has(RELEASE) else f"track2/{name}/it"

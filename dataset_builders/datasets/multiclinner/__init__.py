@@ -15,7 +15,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import brat
 from ita_med.errors import DataError
 from ita_med.schema import Example
-from ita_med.sources import Files, Zenodo
+from ita_med.sources import RawFiles, Zenodo
 
 VERSION = "1.0.0"
 SOURCES = (Zenodo(19334278),)
@@ -24,7 +24,7 @@ CONFIGS = {"disease": "spans", "procedure": "spans", "symptom": "spans"}
 SPLITS = ("train", "test")
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per document in the order of the ids)."""
     for config in configs:
         in_train: dict[str, str] = {}

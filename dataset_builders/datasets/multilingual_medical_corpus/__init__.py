@@ -14,7 +14,7 @@ from ita_med import catalogue
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "HiTZ/Multilingual-Medical-Corpus"
 VERSION = "1.0.0"
@@ -22,12 +22,12 @@ SOURCES = (Hub(REPO, revision="4b35e0792692c696d77933a96552f06f6a36258b", allow_
 CONFIGS = {"multilingual_medical_corpus": "text"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("multilingual_medical_corpus", "train", texts in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("multilingual_medical_corpus", _texts(files), report)
 
 
-def _texts(files: Files) -> Iterator[TextExample]:
+def _texts(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("multilingual_medical_corpus")
     for number, (where, row) in enumerate(hub_rows.stream(files, "Multilingual-Medical-Corpus/data/it-*", {"text"})):
         text = text_chunks.require_text(row["text"], "text", where)

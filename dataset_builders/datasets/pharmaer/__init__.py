@@ -17,7 +17,7 @@ from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("expertai/PharmaER.IT", gated=True),)
@@ -34,7 +34,7 @@ OLD_LABELS = dict(zip(("FARMACO", "MALATTIA", "SINTOMO", "PARTE_ANATOMICA"), LAB
 """The names of version 0.2, in the spelling of `_label`."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per leaflet or passage in file order)."""
     for split, leaflets in _leaflets(files, report, configs):
         if "entities" in configs:
@@ -43,7 +43,7 @@ def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tupl
             yield "entities_passages", split, [passage for leaflet in leaflets for passage in passages(leaflet)]
 
 
-def _leaflets(files: Files, report: BuildReport, configs: list[str]) -> Iterator[tuple[str, list[SpanExample]]]:
+def _leaflets(files: RawFiles, report: BuildReport, configs: list[str]) -> Iterator[tuple[str, list[SpanExample]]]:
     """(split, leaflets); silver leaflets that are also gold are left out."""
     owners: dict[str, str] = {}
     for split in GOLD:
@@ -64,7 +64,7 @@ def _leaflets(files: Files, report: BuildReport, configs: list[str]) -> Iterator
     yield SILVER, kept
 
 
-def _examples(files: Files, split: str, report: BuildReport, *, required: bool) -> Iterator[SpanExample]:
+def _examples(files: RawFiles, split: str, report: BuildReport, *, required: bool) -> Iterator[SpanExample]:
     found = list(hub_rows.rows(files, f"{FOLDER}/data/{split}*", COLUMNS, required=False))
     for where, row in found or hub_rows.rows(files, f"{FOLDER}/{split}*", COLUMNS, required=required):
         json_lines.require_text(row, ("document_id", "text"), where)

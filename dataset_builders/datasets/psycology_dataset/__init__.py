@@ -14,7 +14,7 @@ from ita_med import catalogue
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "WasamiKirua/psycology-dataset-ita"
 FILE = "psycology-dataset-gpt-ita.jsonl"
@@ -23,12 +23,12 @@ SOURCES = (Hub(REPO, revision="0383dc6cf65225f039fba0547c218cecd80d6af6", allow_
 CONFIGS = {"psycology_dataset": "text"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("psycology_dataset", "train", conversations in the order of the lines)."""
     yield from text_chunks.chunks("psycology_dataset", _conversations(files), report)
 
 
-def _conversations(files: Files) -> Iterator[TextExample]:
+def _conversations(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("psycology_dataset")
     columns = map(set, text_chunks.USUAL_COLUMNS)
     for number, (where, row) in enumerate(hub_rows.stream(files, f"psycology-dataset-ita/{FILE}", *columns)):

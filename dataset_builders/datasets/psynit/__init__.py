@@ -23,7 +23,7 @@ from ita_med.dataset_builders.formats import json_lines
 from ita_med.dataset_builders.formats.passages import passages
 from ita_med.errors import DataError
 from ita_med.schema import Example, Span, SpanExample, check_span
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -59,7 +59,7 @@ MAX_UNFOUND_SHARE = 0.05
 """If more of the mentions without offsets are not in their text, the text is another one."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield (config, split, one example per document or passage in file order)."""
     splits: dict[str, list[SpanExample]] = {"train": [], "test": []}
     owners: dict[str, str] = {}
@@ -91,7 +91,7 @@ def split_of(text: str) -> str:
     return "train" if int(hashlib.sha256(words.encode()).hexdigest(), 16) % 10 else "test"
 
 
-def _documents(files: Files) -> Iterator[tuple[str, Any]]:
+def _documents(files: RawFiles) -> Iterator[tuple[str, Any]]:
     """(place for messages, document as JSON gives it), in path and file order."""
     for pattern in (f"{FOLDER}/*.json", f"{FOLDER}/*.jsonl", f"{FOLDER}/data/*.json", f"{FOLDER}/data/*.jsonl"):
         found = files.find(pattern, required=False)

@@ -17,7 +17,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.errors import DataError
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 REPO = "FinancialSupport/qa_mediche_test"
 VERSION = "1.0.0"
@@ -27,12 +27,12 @@ COLUMNS = {"file_name", "dialogue_id", "dialogue_url", "dialogue_turns"}
 TURN_FIELDS = ["speaker", "utterance", "utterance_ita"]
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("qa_mediche", "train", dialogues in the order of the rows) in chunks."""
     yield from text_chunks.chunks("qa_mediche", _dialogues(files), report)
 
 
-def _dialogues(files: Files) -> Iterator[TextExample]:
+def _dialogues(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("qa_mediche")
     for number, (where, row) in enumerate(hub_rows.stream(files, "qa_mediche_test/data/train-*", COLUMNS)):
         speakers, utterances = _turns(row["dialogue_turns"], where)

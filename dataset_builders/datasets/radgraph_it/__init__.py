@@ -23,7 +23,7 @@ from ita_med.build_report import BuildReport, SplitReport
 from ita_med.dataset_builders.formats import json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, Relation, RelationExample, Span
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 VERSION = "1.0.0"
@@ -39,7 +39,7 @@ ENTITY_KEYS = {"tokens", "label", "start_ix", "end_ix", "relations"}
 TEST_SHARE = 5
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("radgraph", split, one example per report in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "validation": [], "test": []}
     for path, content in files.find(PATTERN):

@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("RiTA-nlp/mmlu_ita"),)
@@ -33,7 +33,7 @@ SUBJECTS = frozenset(
 """The medical subjects of MMLU, by its own names."""
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("rita_mmlu", split, medical questions in file order)."""
     for split, upstream in SPLITS.items():
         met: set[str] = set()

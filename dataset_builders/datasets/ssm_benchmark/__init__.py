@@ -22,7 +22,7 @@ from ita_med.dataset_builders.datasets.itamed import split_of
 from ita_med.dataset_builders.formats import json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, GitHub
+from ita_med.sources import GitHub, RawFiles
 from ita_med.text import decode
 
 YEARS = range(2020, 2026)
@@ -44,7 +44,7 @@ ROLES = {
 NEEDED = ("number", "question", "options", "answer")
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("ssm", split, questions by year and in file order)."""
     splits: dict[str, list[Example]] = {"train": [], "test": []}
     found = [(year, files.find(FILE.format(year), required=False)) for year in YEARS]

@@ -16,7 +16,7 @@ from ita_med import catalogue
 from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, text_chunks
 from ita_med.schema import Example, TextExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 from ita_med.text import decode
 
 REPO = "praiselab-picuslab/synth_emerg_ITA"
@@ -26,12 +26,12 @@ SOURCES = (Hub(REPO, revision="cde3989cdd1aabc2664ed9707cc36ba5b200ec18"),)
 CONFIGS = {"synth_emerg": "text"}
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("synth_emerg", "train", sheets in the order of files and rows) in chunks."""
     yield from text_chunks.chunks("synth_emerg", _sheets(files), report)
 
 
-def _sheets(files: Files) -> Iterator[TextExample]:
+def _sheets(files: RawFiles) -> Iterator[TextExample]:
     entry = catalogue.dataset("synth_emerg")
     rest = (REPO, entry.licence, entry.homepage)
     as_text = False

@@ -15,7 +15,7 @@ from ita_med.dataset_builders.datasets.dyspnea_crf import HUB_COLUMNS, form_item
 from ita_med.dataset_builders.formats import hub_rows, json_lines
 from ita_med.errors import DataError
 from ita_med.schema import Example, FormExample
-from ita_med.sources import Files, Hub
+from ita_med.sources import Hub, RawFiles
 
 VERSION = "1.0.0"
 SOURCES = (Hub("NLP-FBK/synthetic-crf-train"),)
@@ -23,7 +23,7 @@ CONFIGS = {"synthetic": "form"}
 FOLDER = "synthetic-crf-train"
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("synthetic", "train", one form per note in file order)."""
     examples: dict[str, Example] = {}
     notes: set[str] = set()

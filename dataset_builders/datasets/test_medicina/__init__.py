@@ -16,7 +16,7 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders.formats import hub_rows, json_lines, questions
 from ita_med.errors import DataError
 from ita_med.schema import ChoiceExample, Example
-from ita_med.sources import Files, Source
+from ita_med.sources import RawFiles, Source
 
 VERSION = "1.0.0"
 SOURCES: tuple[Source, ...] = ()
@@ -27,7 +27,7 @@ TOPICS = ("biologia", "chimica", "fisica-matematica", "competenze-conoscenze", "
 OPTION_COUNT = 5
 
 
-def read(files: Files, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
+def read(files: RawFiles, configs: list[str], report: BuildReport) -> Iterator[tuple[str, str, list[Example]]]:
     """Yield ("test_medicina", "test", questions in file order)."""
     rows = hub_rows.rows(files, FILE, KEYS)
     yield "test_medicina", "test", questions.counted((_example(row, where, report) for where, row in rows), report)

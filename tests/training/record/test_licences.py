@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ita_med import catalogue
-from ita_med.dataset_builders.licences import why_no_derivatives
 from ita_med.errors import ItaMedError
+from ita_med.licence_table import why_no_derivatives
 from ita_med.training.record import licences
 
 ALLOWED = ["CC BY 4.0", "CC-BY-NC", "CC BY-SA 4.0 and GFDL", "MIT (Hub card)", "Apache-2.0 (README)", "CC0 1.0",
