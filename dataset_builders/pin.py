@@ -8,7 +8,6 @@ VERSION changes; `ita-med data verify` compares with what it wrote.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -30,25 +29,29 @@ def pin(name: str, mirror: str, to: Path) -> None:
         to: The folder of the two files.
 
     Raises:
-        ItaMedError: The files are those of the embedded sample, or are not what the builder expects.
+        ItaMedError: The mirror is "embedded", or its files are not what the builder expects.
     """
     if mirror == sources.EMBEDDED:
         raise ItaMedError(f"{name}: the embedded sample is not to be pinned; name a mirror of real files")
     files, report, module = build.open_files(name, mirror), BuildReport(), build.builder(name)
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
-    if _is_sample(name, files):
-        raise ItaMedError(f"{name}: {files.root} holds the files of the embedded sample, which are not to be pinned")
     lines = [f"{digest}  {path}\n" for path, digest in build_record.condense(files.seen).items()]
     write_whole(to / checksums.CHECKSUM_FILE, "".join(lines))
     write_json(to / build_record.COUNTS_FILE, build_record.counts(module.VERSION, report))
 
 
-def _is_sample(name: str, files: sources.RawFiles) -> bool:
-    """Whether all files that were read are those of the sample, byte for byte."""
-    sample = (build_record.folder(name) / "sample").rglob("*")
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in sample if path.is_file()}
-    return bool(files.seen) and set(files.seen.values()) <= digests
+def refuse_sample(name: str, mirror: str) -> None:
+    """An error where the mirror holds a copy of the embedded sample instead of upstream's files."""
+    sample, folder = build_record.folder(name) / "sample", Path(mirror) / name
+    same = [
+        (folder / path.relative_to(sample)).is_file()
+        and (folder / path.relative_to(sample)).read_bytes() == path.read_bytes()
+        for path in sample.rglob("*")
+        if path.is_file()
+    ]
+    if same and all(same):
+        raise ItaMedError(f"{name}: {folder} holds the files of the embedded sample, which are not to be pinned")
 
 
 def checkout_folder(name: str) -> Path:
@@ -64,7 +67,9 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 2:
         raise ItaMedError(USAGE)
     name, mirror = arguments
-    pin(name, mirror, checkout_folder(name))
+    to = checkout_folder(name)
+    refuse_sample(name, mirror)
+    pin(name, mirror, to)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_the_sample_is_not_pinned(tmp_path: Path) -> None:
         pin.pin("med_ita", "embedded", tmp_path)
     shutil.copytree(build.folder("med_ita") / "sample", tmp_path / "mirror" / "med_ita")
     with pytest.raises(ItaMedError, match="holds the files of the embedded sample"):
-        pin.pin("med_ita", str(tmp_path / "mirror"), tmp_path)
+        pin.main(["med_ita", str(tmp_path / "mirror")])
     assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
 
 
