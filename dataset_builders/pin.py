@@ -29,10 +29,8 @@ def pin(name: str, mirror: str, to: Path) -> None:
         to: The folder of the two files.
 
     Raises:
-        ItaMedError: The mirror is "embedded", or its files are not what the builder expects.
+        ItaMedError: The files are not what the builder expects.
     """
-    if mirror == sources.EMBEDDED:
-        raise ItaMedError(f"{name}: the embedded sample is not to be pinned; name a mirror of real files")
     files, report, module = build.open_files(name, mirror), BuildReport(), build.builder(name)
     for config, split, group in module.read(files, list(module.CONFIGS), report):
         report.split(config, split).count(group)
@@ -42,7 +40,9 @@ def pin(name: str, mirror: str, to: Path) -> None:
 
 
 def refuse_sample(name: str, mirror: str) -> None:
-    """An error where the mirror holds a copy of the embedded sample instead of upstream's files."""
+    """An error where the mirror is the embedded sample, or holds a copy of it instead of upstream's files."""
+    if mirror == sources.EMBEDDED:
+        raise ItaMedError(f"{name}: the embedded sample is not to be pinned; name a mirror of real files")
     sample, folder = build_record.folder(name) / "sample", Path(mirror) / name
     same = [
         (folder / path.relative_to(sample)).is_file()
@@ -67,9 +67,8 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 2:
         raise ItaMedError(USAGE)
     name, mirror = arguments
-    to = checkout_folder(name)
     refuse_sample(name, mirror)
-    pin(name, mirror, to)
+    pin(name, mirror, checkout_folder(name))
 
 
 if __name__ == "__main__":

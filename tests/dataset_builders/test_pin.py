@@ -35,7 +35,7 @@ def test_what_is_written_is_what_verify_compares_with(mirror: Path, tmp_path: Pa
 
 def test_the_sample_is_not_pinned(tmp_path: Path) -> None:
     with pytest.raises(ItaMedError, match="the embedded sample is not to be pinned"):
-        pin.pin("med_ita", "embedded", tmp_path)
+        pin.main(["med_ita", "embedded"])
     shutil.copytree(build.folder("med_ita") / "sample", tmp_path / "mirror" / "med_ita")
     with pytest.raises(ItaMedError, match="holds the files of the embedded sample"):
         pin.main(["med_ita", str(tmp_path / "mirror")])
