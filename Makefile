@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 RUNS   ?= runs/demo
 PORT   ?= 0
-# Processes that run the tests: a number, or "auto" for one per core.
-JOBS   ?= auto
+# Processes that run the tests; one more than there are cores, because some of the tests wait.
+JOBS   ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # torch goes first, at a version of which the package index has a CPU build where this project is developed; elsewhere
 # `make test-torch TORCH=torch` takes what the index offers, which may be gigabytes of CUDA.

@@ -5,7 +5,7 @@
 Both get the same model type, the same tasks and `--limit 1`; the process ends when the first `generate_until` is
 called. The default model is lm-eval's "dummy", so that no weights are loaded; with "hf" the time of the imports of
 torch and transformers and of loading the weights is in both. lm_eval finds our YAML files by --include_path, as in a
-checkout. Median of `ROUNDS`, after one round that warms the file cache.
+checkout. Before that, `--help` of both. Median of `ROUNDS`, after one round that warms the file cache.
 """
 
 from __future__ import annotations
@@ -49,6 +49,19 @@ def seconds(code: str, mirror: str) -> float:
     return taken
 
 
+HELP = {
+    "lm_eval": "import sys; sys.argv = ['lm_eval', 'run', '--help']; from lm_eval.__main__ import cli_evaluate as main",
+    "ita-med": "import sys; sys.argv = ['ita-med', '--help']; from ita_med.cli import main",
+}
+
+
+def compare(codes: dict[str, str], mirror: str) -> tuple[float, float, list[float]]:
+    """Median seconds of lm_eval and of ita-med, in turns, and the ratio of each round."""
+    rounds = [{name: seconds(code, mirror) for name, code in codes.items()} for _ in range(ROUNDS + 1)][1:]
+    slow, fast = (statistics.median(r[name] for r in rounds) for name in ("lm_eval", "ita-med"))
+    return slow, fast, sorted(r["lm_eval"] / r["ita-med"] for r in rounds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("mirror", nargs="?", default="embedded")
@@ -63,6 +76,8 @@ def main() -> None:
         if getattr(given, name)
         for word in (f"--{name}", getattr(given, name))
     ]
+    slow, fast, ratios = compare({name: f"{code}; main()" for name, code in HELP.items()}, given.mirror)
+    print(f"--help: lm_eval {slow:.2f} s, ita-med {fast:.2f} s, ratio {slow / fast:.1f}")
     ready = ",".join(task.id for task in catalogue.tasks(ready=True))
     with tempfile.TemporaryDirectory() as folder:
         own = ["ita-med", "eval", "--tasks", ready, "--out", str(Path(folder) / "run"), *model]
@@ -76,9 +91,7 @@ def main() -> None:
                 model=cls, engine=given.model == "hf", argv=own, run="from ita_med.cli import main; main()"
             ),
         }
-        rounds = [{name: seconds(code, given.mirror) for name, code in codes.items()} for _ in range(ROUNDS + 1)][1:]
-    slow, fast = (statistics.median(r[name] for r in rounds) for name in ("lm_eval", "ita-med"))
-    ratios = sorted(r["lm_eval"] / r["ita-med"] for r in rounds)
+        slow, fast, ratios = compare(codes, given.mirror)
     print(f"{len(ready.split(','))} tasks, model {given.model}: lm_eval {slow:.2f} s, ita-med eval {fast:.2f} s")
     target = "; target: 10 or more" if given.model == "dummy" else ""
     print(f"ratio {slow / fast:.1f} (rounds: {', '.join(f'{ratio:.1f}' for ratio in ratios)}{target})")

@@ -31,8 +31,10 @@ TORCH_FIXTURES = {"tiny", "tiny_model", "tiny_encoders"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on a model made here carry the mark `torch` by themselves."""
+    """Tests on a model made here carry the mark `torch` by themselves, and those on real files the mark `slow`."""
     for item in items:
+        if "real_mirror" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
         if TORCH_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("torch")
 

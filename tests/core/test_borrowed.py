@@ -27,7 +27,7 @@ from ita_med.errors import ItaMedError
 from ..hub import Client
 from ..hub_server import Hub
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "ita_med" / "borrowed").glob("*_inside.py"))

@@ -15,6 +15,8 @@ from ..hub import TOKEN, Client, environment, start_command
 from ..hub_http import Fault
 from ..hub_server import Hub, User
 
+pytestmark = pytest.mark.slow
+
 UPLOAD = """
 from huggingface_hub import HfApi
 api = HfApi()
@@ -124,7 +126,6 @@ def test_trouble_that_passes(hub: Hub, hub_client: Client, tmp_path: Path, fault
     assert tree(tmp_path / "humadex" / folder.name).items() >= tree(folder).items()
 
 
-@pytest.mark.slow
 def test_a_killed_pull_leaves_no_dataset(
     hub: Hub, hub_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ LAZY = {"ita_med/cli.py", "ita_med/__init__.py"}
 HEAVY = {"torch", "datasets", "lm_eval", "transformers", "pandas", "sklearn", "pyarrow", "numpy"}
 
 
-def imports(source: str) -> Iterator[tuple[str, bool]]:
+def imports(source: str | ast.AST) -> Iterator[tuple[str, bool]]:
     """(dotted name, whether inside a function) of all imports, `import_module` with a constant among them."""
 
     def visit(node: ast.AST, lazy: bool) -> Iterator[tuple[str, bool]]:
@@ -57,7 +58,7 @@ def imports(source: str) -> Iterator[tuple[str, bool]]:
         for child in ast.iter_child_nodes(node):
             yield from visit(child, lazy)
 
-    return visit(ast.parse(source), False)
+    return visit(ast.parse(source) if isinstance(source, str) else source, False)
 
 
 def room(name: str) -> str | None:
@@ -115,13 +116,16 @@ def used_modules(name: str) -> set[str]:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             node.body = [ast.Pass()]
     found = set()
-    for dotted, _ in imports(ast.unparse(tree)):
+    for dotted, _ in imports(tree):
         dotted = dotted if room(dotted) is None or dotted.startswith("ita_med.") else f"ita_med.{dotted}"
         found |= {dotted if dotted in PATHS else dotted.rpartition(".")[0]} & set(PATHS)
     return found - {name}
 
 
-USED = {name: used_modules(name) for name in PATHS}
+@cache
+def used() -> dict[str, set[str]]:
+    """Module -> those that it imports."""
+    return {name: used_modules(name) for name in PATHS}
 
 
 def floor(name: str) -> tuple[str, str]:
@@ -133,7 +137,7 @@ def floor(name: str) -> tuple[str, str]:
 
 def test_no_module_imports_one_that_imports_it() -> None:
     try:
-        graphlib.TopologicalSorter(USED).prepare()
+        graphlib.TopologicalSorter(used()).prepare()
     except graphlib.CycleError as error:
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
@@ -154,15 +158,17 @@ def test_a_folder_uses_only_the_folders_below_it(own: str) -> None:
         if floor(name)[0] != own or name == f"ita_med.{own}":  # what a package says of itself stands at its top
             continue
         above = floors[floors.index(floor(name)[1]) + 1 :]
-        wrong += [f"{name} uses {other}" for other in USED[name] if floor(other)[0] == own and floor(other)[1] in above]
+        wrong += [
+            f"{name} uses {other}" for other in used()[name] if floor(other)[0] == own and floor(other)[1] in above
+        ]
     assert not wrong
 
 
 def test_the_scan_of_modules_sees_a_circle_and_leaves_types_out() -> None:
-    assert "ita_med.dataset_builders.build" in USED["ita_med"]  # inside a function
-    assert "ita_med.tasks.scoring.metrics" in USED["ita_med.tasks.scoring.statistics"]
+    assert "ita_med.dataset_builders.build" in used()["ita_med"]  # inside a function
+    assert "ita_med.tasks.scoring.metrics" in used()["ita_med.tasks.scoring.statistics"]
     with pytest.raises(graphlib.CycleError):
-        graphlib.TopologicalSorter(USED | {"ita_med.errors": {"ita_med.tasks.cli"}}).prepare()
+        graphlib.TopologicalSorter(used() | {"ita_med.errors": {"ita_med.tasks.cli"}}).prepare()
 
 
 @pytest.mark.parametrize("path", modules("tasks/scoring"))

@@ -19,6 +19,8 @@ import pytest
 
 from ita_med.dataset_builders import build
 
+pytestmark = pytest.mark.slow
+
 XML = "data_annotation/Italian/layer1/IT900003.xml"
 SILVER = "data_annotation/Italian/layer2/IT900101.xml"
 RECORD = "data_collection/Italian/layer3/IT900201.json"

@@ -53,6 +53,8 @@ from ita_med.dataset_builders.corpus_pipeline.corpus_recipe import (
 )
 from ita_med.errors import DataError, ItaMedError
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Any]
 
 NOTES = [
@@ -503,7 +505,6 @@ def test_plain_datasets_reads_the_result(built: Path, tmp_path: Path) -> None:
     assert loaded.column_names == ["id", "text", "source", "licence", "url", "split", "meta"]
 
 
-@pytest.mark.slow
 def test_workers_change_nothing_and_tasks_only_the_shards(
     built: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -741,7 +742,6 @@ def test_slurm_needs_a_partition_and_ray_its_package(tmp_path: Path, monkeypatch
         list(build_corpus._ray(build_corpus.stages(CorpusRecipe(), work, 1, tmp_path), work, CorpusRecipe(), 1))
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None:
     rows = [{"id": str(i), "text": t} for i, t in enumerate(synthetic(300))]
     source = write_jsonl(tmp_path / "in.jsonl", rows)
@@ -791,7 +791,6 @@ LEAKED_LAYER2 = {
 
 
 @pytest.mark.real_data
-@pytest.mark.slow
 def test_layer3_of_e3c(real_mirror: str, tmp_path: Path) -> None:
     recipe = CorpusRecipe(personal_data=PersonalDataSettings(on=False))
     report = build_corpus.build(["e3c:layer3"], tmp_path / "out", recipe, mirror=real_mirror, workers=2)

@@ -29,6 +29,8 @@ from ita_med.build_report import BuildReport
 from ita_med.dataset_builders import build
 from ita_med.errors import ItaMedError
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Any]
 Change = Callable[[bytes], bytes]
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
@@ -39,22 +41,13 @@ NOT_DECODED = {"EMEA.en-it.en"}
 """EMEA's English side: only its lines are counted."""
 MAX_LINE = 1100
 EVERY_ATTACK = ("e3c", "med_ita", "imb_mcqa", "pharmaer", "multicardioner")
-"""One builder per way of reading; the others meet the attacks of `CORE` alone."""
+"""One builder per way of reading, which meets every attack."""
 CORE = {
-    *("UTF-16", "cp1252", "NUL"),
-    *(
-        "NaN",
-        "repeated key",
-        "list for object",
-        "deep lists",
-        "half a character",
-        "number for text",
-        "truncated",
-        "empty",
-    ),
-    *("text", "no rows", "numbers for texts", "nulls for texts"),
-    *("zip: bomb", "zip: link for a file", "tar: symbolic link for a file", "zip: path traversal"),
-}
+    "cp1252", "NaN", "list for object", "number for text", "truncated", "empty",
+    "no rows", "numbers for texts", "nulls for texts",
+}  # fmt: skip
+"""What the others meet: what a builder could read in its own way. Archives, decoding and the JSON reader are the same for
+every builder."""
 
 
 @cache
@@ -633,7 +626,6 @@ LONG_LINES: dict[str, tuple[str, tuple[str, ...], bytes]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("title", LONG_LINES)
 def test_a_line_of_100_mb_is_refused(attack: Any, title: str) -> None:
     """Quickly, and in a message of one screen."""

@@ -17,6 +17,8 @@ from ita_med.dataset_builders.leakage import SplitTexts, compare, contained, nea
 from ita_med.dataset_builders.same_text import SequenceIndex, words
 from ita_med.schema import ChoiceExample, SpanExample, TextExample
 
+pytestmark = pytest.mark.slow
+
 CASE = (
     "Donna di settantadue anni ricoverata per dispnea ingravescente e tosse secca da tre settimane, senza febbre. "
     "All'esame obiettivo si ascoltavano crepitii alle basi polmonari e la saturazione era ridotta in aria ambiente. "
@@ -155,7 +157,6 @@ def test_nothing_to_measure(command: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.slow
 def test_real_e3c_layer3_holds_labelled_documents(real_mirror: str) -> None:
     splits, _ = leakage.collect(["e3c"], real_mirror, lambda name: None)
     found = {(o.train, o.evaluation): o for o in compare(splits)}

@@ -20,6 +20,8 @@ from ita_med.borrowed.hub_inside import noted_commits
 from ita_med.dataset_builders import build, mirror
 from ita_med.errors import SourceError
 
+pytestmark = pytest.mark.slow
+
 NO_NETWORK = """
 import socket, sys
 

@@ -21,6 +21,8 @@ from ..hub_http import Fault
 from ..hub_server import Hub, User
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 NAME = "multicardioner"
 """CC BY 4.0, open, no pinned checksums; two views in five Parquet files, and the README."""
 REPO = f"clinica/{NAME}"
@@ -474,7 +476,6 @@ def test_two_pushes_at_once_are_one_commit(hub: Hub, org: str, mirror: Path, tmp
     assert len(titles(hub)) == 1
 
 
-@pytest.mark.slow
 def test_kill_while_a_file_is_uploaded(hub: Hub, org: str, hub_client: Client, mirror: Path, tmp_path: Path) -> None:
     """The next push uploads only what is missing."""
     killed = threading.Event()
@@ -494,7 +495,6 @@ def test_kill_while_a_file_is_uploaded(hub: Hub, org: str, hub_client: Client, m
     assert len(files_of(hub)) == 12
 
 
-@pytest.mark.slow
 def test_kill_while_the_commit_is_made(hub: Hub, org: str, hub_client: Client, mirror: Path, tmp_path: Path) -> None:
     """The Hub finishes the commit of a client that is gone; the next push sees it."""
     killed, asked = threading.Event(), threading.Event()
@@ -510,7 +510,6 @@ def test_kill_while_the_commit_is_made(hub: Hub, org: str, hub_client: Client, m
     assert len(titles(hub)) == 1
 
 
-@pytest.mark.slow
 def test_a_hub_that_is_restarted_meanwhile(mirror: Path, tmp_path: Path) -> None:
     first = Hub(tmp_path / "hub").start()
     first.users[TOKEN] = User("tester", orgs={"clinica": "write"})

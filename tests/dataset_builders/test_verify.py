@@ -15,6 +15,8 @@ import pytest
 from ita_med import catalogue, checksums
 from ita_med.dataset_builders import build, build_record, mirror, pin, verify
 
+pytestmark = pytest.mark.slow
+
 READY = [entry.id for entry in catalogue.datasets() if entry.has_builder]
 PINNED = ["abstrct", "casimedicos_arg", "dyspnea_crf", "e3c", "med_ita"]
 

@@ -13,6 +13,8 @@ from ita_med.errors import ItaMedError
 from ita_med.leaderboard import demo
 from ita_med.leaderboard.database import store
 
+pytestmark = pytest.mark.slow
+
 KEPT = sorted(path for path in demo.RUNS.iterdir() if path.is_dir())
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import Engine
 
 from .conftest import BOTH, url_of
 
+pytestmark = pytest.mark.slow
+
 DATABASES = BOTH
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "board_kill.py"
 
 
-@pytest.mark.slow
 def test_killed_servers_and_workers_lose_double_and_half_write_nothing(engine: Engine) -> None:
     env = dict(os.environ) | {"ITA_MED_DB": url_of(engine)}
     command = [sys.executable, str(SCRIPT), "--rounds", "2", "--most", "1", "--seed", "4"]

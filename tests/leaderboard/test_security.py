@@ -37,7 +37,7 @@ from ita_med.leaderboard.web.settings import Settings
 from .conftest import Files, change_manifest, client_of, zipped
 from .web.test_api import ZIP, gold_texts, rows, submit, token_of
 
-pytestmark = pytest.mark.usefixtures("cheap_hashes")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cheap_hashes")]
 LANGUAGES = ("it", "en")
 PAGES = [
     f"/{language}/{page}"
@@ -387,7 +387,6 @@ def test_connections_that_break_leave_the_board_as_it_was(engine: Engine, user: 
 # --- the OpenAPI document
 
 
-@pytest.mark.slow
 def test_the_api_does_what_its_document_says_whatever_is_sent(demo_board: bytes, tmp_path: Path) -> None:
     """schemathesis: generated requests, valid and not; no server error, and answers of the stated form."""
     database = tmp_path / "board.sqlite"

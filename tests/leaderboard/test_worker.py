@@ -17,6 +17,8 @@ from ita_med.leaderboard.database import accounts, jobs, store
 from .conftest import BOTH, url_of
 from .database.test_jobs import add, states
 
+pytestmark = pytest.mark.slow
+
 DATABASES = BOTH
 WORKER = """
 import sys

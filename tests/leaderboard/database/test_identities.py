@@ -17,7 +17,7 @@ from ..provider import Idp
 from ..sign_in.test_oauth import board, sign_in, token_on
 from ..web.test_api import ZIP
 
-pytestmark = pytest.mark.usefixtures("cheap_hashes")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cheap_hashes")]
 DATABASES = BOTH
 GIULIA = Person("https://login.example.org", "s-1", "giulia.rossi")
 

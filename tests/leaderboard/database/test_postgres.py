@@ -26,6 +26,8 @@ from ita_med.leaderboard.web.settings import Settings
 from ..conftest import BOTH, Files, change_manifest, url_of
 from ..postgres import binaries
 
+pytestmark = pytest.mark.slow
+
 DATABASES = ["postgresql"]
 
 

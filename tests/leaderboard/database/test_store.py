@@ -20,6 +20,8 @@ from ita_med.tasks.scoring.metrics import cluster_sums
 
 from ..conftest import BOTH, TASKS, Files, change_manifest
 
+pytestmark = pytest.mark.slow
+
 DATABASES = BOTH
 
 

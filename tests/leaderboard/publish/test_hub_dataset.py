@@ -17,6 +17,8 @@ from ...hub_http import Fault
 from ...hub_server import Hub
 from ..web.test_api import gold_texts
 
+pytestmark = pytest.mark.slow
+
 REPO = "clinica/results-sample"
 READ_BACK = f"""
 import datasets, json

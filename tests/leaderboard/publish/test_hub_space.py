@@ -27,6 +27,8 @@ from ...hub import Client
 from ...hub_server import Hub
 from ..postgres import free_port
 
+pytestmark = pytest.mark.slow
+
 SPACE = "clinica/board"
 INSTRUCTIONS = {"FROM", "ARG", "RUN", "COPY", "USER", "WORKDIR", "ENV", "EXPOSE", "HEALTHCHECK", "CMD"}
 SECRET = "postgresql://board:very-secret@db.example.org/board"
@@ -138,7 +140,6 @@ def start(env: dict[str, str]) -> subprocess.Popen[bytes]:
     raise AssertionError(f"start.sh ended with {process.poll()}")
 
 
-@pytest.mark.slow
 def test_a_container_that_ends_is_followed_by_one_with_the_same_board(container: dict[str, str]) -> None:
     home, backups = Path(container["HOME"]), Path(container["DATA"]) / "backups"
     process = start(container)

@@ -32,7 +32,7 @@ from ita_med.leaderboard.web.settings import Settings
 from ..conftest import LOOSE, client_of
 from ..provider import BOARD, CLIENT, SECRET, Idp, key, signed
 
-pytestmark = pytest.mark.usefixtures("cheap_hashes")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cheap_hashes")]
 COOKIE = "__Host-itamed-login"
 PROVIDERS = ["oidc", "github"]
 

@@ -47,7 +47,7 @@ def token_of(engine: Engine, user: accounts.User) -> dict[str, str]:
         return {"Authorization": f"Bearer {accounts.issue_token(connection, user)}"}
 
 
-pytestmark = pytest.mark.usefixtures("cheap_hashes")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cheap_hashes")]
 
 
 @pytest.fixture
@@ -536,7 +536,6 @@ def test_a_check_that_takes_too_long_is_killed(files: Files) -> None:
     checkers.close()
 
 
-@pytest.mark.slow
 def test_a_checker_that_dies_or_stands_still_costs_one_upload(files: Files) -> None:
     """Whatever it was doing: waiting, or reading its upload, which is more than fits into a pipe."""
     checkers = uploads.Checkers("embedded", 1, 60)

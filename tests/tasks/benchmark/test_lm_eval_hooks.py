@@ -23,6 +23,8 @@ from ita_med.tasks.benchmark.lm_eval_files import FOLDER
 from ita_med.tasks.benchmark.task_data import TaskData, load
 from ita_med.tasks.families.registry import FAMILIES
 
+pytestmark = pytest.mark.slow
+
 READY = [task.id for task in catalogue.tasks(ready=True)]
 COLUMNS = ["id", "task", "data", "instruction", "prompt", "target"]
 GROUPS = groups.groups(catalogue.tasks(ready=True))

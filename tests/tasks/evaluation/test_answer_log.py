@@ -21,6 +21,8 @@ from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.evaluate import evaluate
 from ita_med.tasks.evaluation.run_requests import SMALL_CHUNK
 
+pytestmark = pytest.mark.slow
+
 TASKS = ["re_clinkart", "qa_med_ita"]
 SLOW_MODEL = """
 import hashlib, os, sys, time
@@ -116,7 +118,6 @@ def asked(log: Path) -> int:
     return len(log.read_text().split()) if log.exists() else 0
 
 
-@pytest.mark.slow
 def test_a_transformers_run_that_is_killed_ends_as_an_uninterrupted_one(tiny_model: Path, tmp_path: Path) -> None:
     script = tmp_path / "command.py"
     script.write_text("from ita_med import cli; cli.main()")

@@ -25,6 +25,8 @@ from ita_med.tasks.evaluation.eval_run import Run
 from ita_med.tasks.evaluation.evaluate import evaluate, expand, score_folder
 from ita_med.tasks.families.json_answer import MAX_CHARACTERS
 
+pytestmark = pytest.mark.slow
+
 runner = CliRunner()
 
 

@@ -28,6 +28,8 @@ from ita_med.tasks.report import as_latex, as_markdown, reference
 from ita_med.tasks.report.tables import tables
 from ita_med.tasks.scoring import statistics
 
+pytestmark = pytest.mark.slow
+
 runner = CliRunner()
 TASKS = ["re_clinkart", "crf_e3c", "qa_med_ita", "arg_casimedicos", "ner_e3c_disorder"]
 """One of each family."""

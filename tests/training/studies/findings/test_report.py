@@ -22,6 +22,8 @@ from ita_med.training.studies.findings import report, scores, show_sizes
 from ita_med.training.studies.findings.systems import MeanDifference
 from tests.training.studies.conftest import MakeUp
 
+pytestmark = pytest.mark.slow
+
 NER, QA, ARG = "ita_med_ner_e3c_disorder", "ita_med_qa_med_ita", "ita_med_arg_abstrct"
 GLAUCOMA, MIXED = f"{ARG}_glaucoma", f"{ARG}_mixed"
 
