@@ -28,12 +28,14 @@ os.environ["ITA_MED_TEST_MIRROR"] = REAL_MIRROR  # for the workers of pytest-xdi
 
 
 TORCH_FIXTURES = {"tiny", "tiny_model", "tiny_encoders"}
+SLOW_FIXTURES = {"real_mirror", "engine", "demo_board", "shown", "hub_server"}
+"""Real files, a board's database, a Hub."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on a model made here carry the mark `torch` by themselves, and those on real files the mark `slow`."""
+    """Tests on a model made here carry the mark `torch` by themselves, and those on SLOW_FIXTURES the mark `slow`."""
     for item in items:
-        if "real_mirror" in getattr(item, "fixturenames", ()):
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
         if TORCH_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("torch")

@@ -189,6 +189,7 @@ def test_report_has_exactly_the_keys_of_the_design(tmp_path: Path) -> None:
     assert keys == {name: {"version", "seconds", "configs", "warnings"} for name in READY}
 
 
+@pytest.mark.slow
 @every_view
 def test_plain_datasets_reads_what_was_built(built: Path, tmp_path: Path, name: str, config: str) -> None:
     ours = ita_med.load_dataset(name, config, mirror="embedded")

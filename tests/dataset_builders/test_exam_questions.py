@@ -511,6 +511,7 @@ CASES: dict[str, list[tuple[Damage, list[str]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage", "named"),
     [

@@ -46,8 +46,7 @@ CORE = {
     "cp1252", "NaN", "list for object", "number for text", "truncated", "empty",
     "no rows", "numbers for texts", "nulls for texts",
 }  # fmt: skip
-"""What the others meet: what a builder could read in its own way. Archives, decoding and the JSON reader are the same for
-every builder."""
+"""What the others meet: what a builder could read in its own way. Archives, decoding and JSON are read alike by all."""
 
 
 @cache

@@ -161,6 +161,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "named"), BAD.values(), ids=BAD)
 def test_a_bad_file_is_one_line(tmp_path: Path, command: Any, content: Any, named: list[str]) -> None:
     mirror = mirror_with(tmp_path, content)

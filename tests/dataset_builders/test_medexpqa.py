@@ -152,6 +152,7 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "named"), BAD.values(), ids=BAD)
 def test_a_bad_file_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any, damage: Callable[[Path], None], named: list[str]

@@ -222,6 +222,7 @@ def cases(name: str) -> dict[str, tuple[Damage, list[str]]]:
 BAD = [pytest.param(name, *case, id=f"{name}: {title}") for name in FILES for title, case in cases(name).items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "damage", "named"), BAD)
 def test_a_bad_file_is_one_line(tmp_path: Path, command: Any, name: str, damage: Damage, named: list[str]) -> None:
     mirror = filled(tmp_path, name, damage)

@@ -506,6 +506,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gets_one_line_that_names_file_and_record(tmp_path: Path, command: Command, case: str) -> None:
     name, damage, named = BAD[case]

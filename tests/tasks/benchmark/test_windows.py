@@ -58,6 +58,7 @@ def test_where_gold_mentions_lie_does_not_move_a_window(embedded: dict[str, Task
         assert texts == [[window.text for window in way] for way in windows.cuts(data, bare)]
 
 
+@pytest.mark.slow
 def test_mentions_of_windows_keep_their_places(embedded: dict[str, TaskData]) -> None:
     """The right answers of the windows are the right answer of the document, if no mention crosses their borders."""
     data, whole = embedded["ita_med_arg_casimedicos"], 0

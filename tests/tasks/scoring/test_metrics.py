@@ -21,6 +21,8 @@ from ita_med.schema import ChoiceExample, Example, FormExample, Item, Relation, 
 from ita_med.tasks.benchmark.task_data import TaskData
 from ita_med.tasks.scoring import matching, metrics
 
+pytestmark = pytest.mark.slow
+
 TASKS = {
     "ner": "ner_e3c_all",
     "arg": "arg_abstrct",
