@@ -21,22 +21,15 @@ NOT_SEEN = "Counts: not seen; built from upstream's documentation."
 NO_STATEMENT = (
     "Upstream's pages, as far as they could be read, make no statement on personal data: check before sharing."
 )
-HUB_CATEGORIES = {
-    "ner": ["token-classification"],
-    "re": ["token-classification"],
-    "crf": ["text-classification"],
-    "qa": ["multiple-choice", "question-answering"],
-    "arg": ["token-classification"],
-    "corpus": ["text-generation", "fill-mask"],
+HUB_WORDS = {
+    "ner": ("named-entity-recognition", ["token-classification"]),
+    "re": ("relation-extraction", ["token-classification"]),
+    "crf": ("case-report-form", ["text-classification"]),
+    "qa": ("medical-exams", ["multiple-choice", "question-answering"]),
+    "arg": ("argument-mining", ["token-classification"]),
+    "corpus": ("corpus", ["text-generation", "fill-mask"]),
 }
-FAMILY_TAGS = {
-    "ner": "named-entity-recognition",
-    "re": "relation-extraction",
-    "crf": "case-report-form",
-    "qa": "medical-exams",
-    "arg": "argument-mining",
-    "corpus": "corpus",
-}
+"""Family -> our tag, and the Hub's own task categories."""
 SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")]
 FILES_SHOWN_PER_FOLDER = 8
 OUR_CITATION = f"""@software{{ita_med,
@@ -92,8 +85,8 @@ def front_matter(entry: catalogue.Dataset, record: dict[str, Any] | None, *, dat
         head |= {"license_name": re.sub(r"[^a-z0-9.]+", "-", entry.licence.lower()).strip("-")}
         head |= {"license_link": entry.homepage}
     head["pretty_name"] = entry.name
-    head["task_categories"] = list(dict.fromkeys(c for family in entry.families for c in HUB_CATEGORIES[family]))
-    head["tags"] = ["medical", "clinical", "ita-med", entry.origin, *(FAMILY_TAGS[f] for f in entry.families)]
+    head["task_categories"] = list(dict.fromkeys(c for family in entry.families for c in HUB_WORDS[family][1]))
+    head["tags"] = ["medical", "clinical", "ita-med", entry.origin, *(HUB_WORDS[f][0] for f in entry.families)]
     if record:
         head["size_categories"] = [_size(_examples(record))]
     if record and data:

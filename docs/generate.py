@@ -14,6 +14,7 @@ import task_cards
 
 from ita_med import catalogue
 from ita_med.dataset_builders import cards
+from ita_med.errors import ItaMedError
 from ita_med.printing import markdown_table
 from ita_med.tasks.benchmark import lm_eval_files
 from ita_med.training import recipe
@@ -125,4 +126,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ItaMedError as error:
+        sys.exit(f"docs/generate.py: {error}")

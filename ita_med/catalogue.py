@@ -27,7 +27,7 @@ Access = Literal["open", "gated", "on request", "not stated"]
 Origin = Literal["native", "machine-translated", "projected", "silver", "synthetic", "not stated"]
 Distribution = Literal["id", "ood"]
 
-MAY_BE_EMPTY = ("source", "reason", "ask", "shots")
+MAY_BE_EMPTY = ("source", "reason", "ask")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Dataset:
 
     id: str
     name: str
-    families: list[Literal["ner", "re", "crf", "qa", "arg", "corpus"]]
+    families: list[Literal[FamilyWord, "corpus"]]
     status: Status
     licence: str
     commercial: bool
@@ -168,7 +168,7 @@ def _task_problems(row: Task, datasets: dict[str, Dataset]) -> Iterable[str]:
         yield f'its family "{row.family}" is none of the dataset {of.id}: {", ".join(of.families)}'
     elif row.status == "ready" and not of.has_builder:
         yield f"it is ready, but its dataset {of.id} is {of.status}"
-    if row.shots and (row.shots.count("/") != 1 or row.shots.startswith("/") or row.shots.endswith("/")):
+    if row.shots.count("/") != 1 or row.shots.startswith("/") or row.shots.endswith("/"):
         yield f'shots is "{row.shots}", expected CONFIG/SPLIT'
     if row.shots == f"{row.config}/{row.eval_split}":
         yield f"shots and evaluation are the same split, {row.shots}"

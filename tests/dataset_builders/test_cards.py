@@ -109,3 +109,7 @@ def test_card_command(command: Any) -> None:
     assert "| questions | test | 60 | 60 |" in made
     ran = command("data", "card", "wmt_biomed")
     assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+
+
+def test_the_hub_has_words_for_every_family() -> None:
+    assert set(cards.HUB_WORDS) == {*catalogue.FAMILIES, "corpus"}

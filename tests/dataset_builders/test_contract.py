@@ -260,7 +260,7 @@ def test_a_card_and_checksums_lie_beside_the_builder(name: str) -> None:
     folder = build.folder(name)
     assert len((folder / "card.md").read_text("utf-8").split()) > 20
     pinned = build.pinned(name)
-    assert pinned or catalogue.dataset(name).status == "unverified", "checksums are those of real files"
+    assert pinned or catalogue.dataset(name).status == "unverified", "a ready dataset has its real files pinned"
     assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in pinned.values())
 
 
