@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from .hub import TOKEN, Client, environment
 from .hub_server import Hub, User
@@ -21,6 +22,10 @@ for name, value in {
     "PYTHONSAFEPATH": "1",  # sub-processes test what is installed, not the checkout that they run in
 }.items():
     os.environ.setdefault(name, value)
+
+# The same examples in every run, so that a test fails where something was changed; ITA_MED_TEST_RANDOM=1 draws others.
+settings.register_profile("same", derandomize=not os.environ.get("ITA_MED_TEST_RANDOM"))
+settings.load_profile("same")
 
 REAL_MIRROR = os.environ.pop("ITA_MED_MIRROR", os.environ.get("ITA_MED_TEST_MIRROR", ""))
 """Taken out of the environment, so that tests see real data only through the fixture `real_mirror`."""

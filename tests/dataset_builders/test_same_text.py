@@ -63,8 +63,9 @@ def test_another_text(one: str, other: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u0345"), max_size=30))
 def test_a_word_is_a_run_of_letters_or_digits_without_case_and_marks(text: str) -> None:
+    """But for U+0345, a mark below Greek vowels that case folding turns into a letter."""
     found = words(text)
     assert len(word_hashes(text)) == len(found)
     assert all(word.isdigit() or not re.search(r"[\W\d_]", word) for word in found)
