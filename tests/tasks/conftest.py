@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from ita_med import catalogue, sources
 from ita_med.tasks.benchmark.task_data import TaskData, load
-
-settings.register_profile("scorer", deadline=None, max_examples=100, derandomize=True)
-settings.load_profile("scorer")
 
 
 @pytest.fixture(scope="session")
