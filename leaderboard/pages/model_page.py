@@ -9,10 +9,11 @@ import orjson
 from ita_med import catalogue
 from ita_med.leaderboard.pages.site import Page, Site, fill
 from ita_med.leaderboard.web.views import System
+from ita_med.tasks.families.registry import family_of
 from ita_med.tasks.report.rows import COLUMNS
 
-METRICS = ("precision", "recall", "f1_macro", "f1_offset", "f1_relaxed", "f1_token", "accuracy_answered", "abstained")
-"""Shown beside the headline where a task has them; the JSON of the row holds all."""
+ELSEWHERE = ("score", "parse_failure")
+"""Metrics of every family that the page shows in other places."""
 
 
 def page(site: Site, system: System) -> Page:
@@ -22,8 +23,8 @@ def page(site: Site, system: System) -> Page:
     content = fill(
         "model.html", site, system=system, row=row, families=[f for f in COLUMNS if f in row.families],
         tasks={family: [task for task in tasks if task.family == family] for family in COLUMNS},
-        metrics={task.id: _metrics(site, system.metrics[task.id]) for task in tasks}, facts=_facts(system.manifest),
-        command=_command(system.manifest), attempt=system.history.index(row.id) + 1,
+        metrics={task.id: _metrics(site, task, system.metrics[task.id]) for task in tasks},
+        facts=_facts(system.manifest), command=_command(system.manifest), attempt=system.history.index(row.id) + 1,
     )  # fmt: skip
     about = f"{row.model}, {row.method}: {site.words['model_about']}"
     return Page("model", f"{row.model} {row.method}", about, content, {"id": row.id})
@@ -36,9 +37,11 @@ def withdrawn(site: Site, number: int, day: str) -> Page:
     return Page("model", f"{site.words['number']} {number}", message, found, {"id": number}, status=410)
 
 
-def _metrics(site: Site, found: dict[str, float]) -> list[tuple[str, str]]:
-    """Names and points of the scores beside the headline."""
-    return [(name, site.number(100 * found[name])) for name in METRICS if name in found]
+def _metrics(site: Site, task: catalogue.Task, found: dict[str, float]) -> list[tuple[str, str]]:
+    """Names and points of the family's metrics beside the headline; the JSON of the row holds those of labels too."""
+    family = family_of(task)
+    names = (name for name in family.metrics(family.setting(task, [])) if name not in ELSEWHERE)
+    return [(name, site.number(100 * found[name])) for name in names if name in found]
 
 
 def _command(manifest: dict[str, Any]) -> str:

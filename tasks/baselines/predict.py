@@ -44,7 +44,7 @@ def predict(kind: str, data: TaskData, *, seed: int = 0) -> Answers:
     """
     check_kind(kind)
     if data.task.family not in FLOORS:
-        raise ItaMedError(f"{data.task.id}: no floors are known for the family {data.task.family}")
+        raise ItaMedError(f"{data.task.id}: the family {data.task.family} has no floors in tasks/baselines/predict.py")
     floors = FLOORS[data.task.family]
     blind = replace(data, examples=[data.family.blank(example) for example in data.examples])
     if kind == "random":

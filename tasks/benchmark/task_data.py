@@ -198,6 +198,9 @@ def load(name: str, mirror: str | None = None) -> TaskData:
         (config, split): group
         for config, split, group in build.examples(task.dataset, sorted({task.config, shot_config}), files=files)
     }
+    if (task.config, task.eval_split) not in views:
+        there = ", ".join(sorted(split for config, split in views if config == task.config))
+        raise ItaMedError(f'{task.id}: {task.dataset}/{task.config} has no split "{task.eval_split}", only {there}')
     train = [e for e in views.get((shot_config, shot_split), []) if not e.meta.get("not_annotated")]
     fingerprint = checksums.folder_digest(files.seen, "")[:12]
     return TaskData(task, views[task.config, task.eval_split], train, files.kind, fingerprint)

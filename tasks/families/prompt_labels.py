@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -102,3 +103,12 @@ def words_of(task: Task, table: dict[tuple[str, str], LabelWords]) -> LabelWords
             "add them to tasks/families/prompt_labels.py"
         )
     return table[task.dataset, task.config]
+
+
+def check_words(task: Task, labels: Iterable[str], words: Collection[str]) -> None:
+    """Raise ItaMedError if a label of the examples has no Italian word, so that no prompt could name it."""
+    if missing := sorted({*labels} - {*words}):
+        raise ItaMedError(
+            f'{task.id}: the label "{missing[0]}" of ("{task.dataset}", "{task.config}") has no Italian word; '
+            "add it to tasks/families/prompt_labels.py"
+        )

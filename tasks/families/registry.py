@@ -26,5 +26,7 @@ FAMILIES: dict[str, Family[Any, Any]] = {
 def family_of(task: Task) -> Family[Any, Any]:
     """The family of a task of the catalogue; an ItaMedError where none has its name."""
     if task.family not in FAMILIES:
-        raise ItaMedError(f'{task.id}: no family is called "{task.family}"; there are {", ".join(FAMILIES)}')
+        raise ItaMedError(
+            f'{task.id}: no family is called "{task.family}"; tasks/families/registry.py has {", ".join(FAMILIES)}'
+        )
     return FAMILIES[task.family]

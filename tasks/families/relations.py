@@ -19,7 +19,7 @@ from ita_med.schema import RelationExample
 from ita_med.tasks.families.family import HEADLINE, PARSE_FAILURE, PRECISION, RECALL, Answer, Family, FamilyMetric
 from ita_med.tasks.families.json_answer import first_object
 from ita_med.tasks.families.json_schema import Schema, array, most_mentions, one_of, power_of_two, record, string
-from ita_med.tasks.families.prompt_labels import RELATION_WORDS, RelationWords, words_of
+from ita_med.tasks.families.prompt_labels import RELATION_WORDS, RelationWords, check_words, words_of
 from ita_med.tasks.families.redaction import hashed, known_label, place_of, with_texts
 from ita_med.tasks.families.spans import LONGEST_ENTITY, clean, draw_label_counts
 from ita_med.tasks.scoring import matching
@@ -53,7 +53,9 @@ class Relations(Family[RelationSetting, RelationExample]):
     micro_f1 = True
 
     def setting(self, task: Task, examples: list[RelationExample]) -> RelationSetting:
-        return RelationSetting(words_of(task, RELATION_WORDS))
+        words = words_of(task, RELATION_WORDS)
+        check_words(task, (relation.label for example in examples for relation in example.relations), words.labels)
+        return RelationSetting(words)
 
     def instruction(self, setting: RelationSetting) -> str:
         words = setting.words

@@ -19,7 +19,7 @@ from ita_med.schema import SpanExample
 from ita_med.tasks.families.family import HEADLINE, PARSE_FAILURE, PRECISION, RECALL, Answer, Family, FamilyMetric
 from ita_med.tasks.families.json_answer import first_object
 from ita_med.tasks.families.json_schema import Schema, array, most_mentions, power_of_two, record, string
-from ita_med.tasks.families.prompt_labels import SPAN_WORDS, words_of
+from ita_med.tasks.families.prompt_labels import SPAN_WORDS, check_words, words_of
 from ita_med.tasks.families.redaction import hashed, known_label, place_of
 from ita_med.tasks.scoring import matching
 from ita_med.tasks.scoring.metrics import Array, f1, macro_f1, micro_f1_parts, precision, ratio, recall
@@ -54,7 +54,9 @@ class Spans(Family[SpanSetting, SpanExample]):
     micro_f1 = True
 
     def setting(self, task: Task, examples: list[SpanExample]) -> SpanSetting:
-        return SpanSetting(words_of(task, SPAN_WORDS))
+        words = words_of(task, SPAN_WORDS)
+        check_words(task, (span.label for example in examples for span in example.spans), words)
+        return SpanSetting(words)
 
     def instruction(self, setting: SpanSetting) -> str:
         what = "le componenti argomentative, ciascuna per intero," if self.argumentation else "tutte le menzioni"
